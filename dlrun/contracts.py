@@ -208,3 +208,49 @@ class Evaluation(Protocol):
         """Splits of `len(targets)` rows. scale: rows at hand over rows of the real data (counts shrink with
         sample data). Raises ConfigError where the rows do not allow them."""
         ...
+
+
+class Step(Protocol):
+    """What `build` of a file in `steps/` returns: how one batch changes the models."""
+
+    ensemble: Any
+
+    def update(self, batch: Batch) -> Tensor:
+        """Learn from a batch; the sums to report, [S] or [K, S]."""
+        ...
+
+    def evaluate(self, batch: Batch) -> Tensor:
+        """The sums to report, learning nothing."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+class Callback:
+    """Five hooks that do nothing. A callback keeps its state in `state_dict`, tensors and plain data.
+
+    fit: the `trainer.Fit` under way, with epoch, logs per member and the members' weights.
+    """
+
+    def on_fit_begin(self, fit: Any) -> None:
+        """Before the first epoch, also of a resumed fit."""
+
+    def on_epoch_begin(self, fit: Any) -> None:
+        """Before an epoch's first batch."""
+
+    def on_batch_end(self, fit: Any) -> None:
+        """After each update: must not wait for the device."""
+
+    def on_epoch_end(self, fit: Any) -> None:
+        """After validation; `fit.logs` is complete."""
+
+    def on_fit_end(self, fit: Any) -> None:
+        """After the last epoch."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed fit needs."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Back to a saved state."""

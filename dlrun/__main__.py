@@ -1,0 +1,7 @@
+"""`python -m dlrun`."""
+
+import sys
+
+from dlrun.cli import main
+
+sys.exit(main())

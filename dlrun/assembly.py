@@ -1,0 +1,141 @@
+"""From a RunConfig to its parts. Building them is also the last check: nothing is read or written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from dlrun import registry
+from dlrun.callbacks._best import check_monitor
+from dlrun.config import RunConfig, Section
+from dlrun.contracts import Callback, Dataset, DataSpec, Evaluation, Loss, Metric, OptimizerSpec, Step
+from dlrun.errors import ConfigError, Problem
+from dlrun.losses import _table
+from dlrun.seeds import seeded
+from dlrun.stack import Ensemble, Objective, why_not
+
+
+@dataclass
+class Parts:
+    """The built components of a run. model: from a seed to a model with fresh weights."""
+
+    dataset: Dataset
+    model: Callable[[int], nn.Module]
+    loss: Loss
+    metrics: dict[str, Metric]
+    optimizer: OptimizerSpec
+    evaluation: Evaluation
+    step: Callable[[Ensemble, OptimizerSpec], Step]
+    callbacks: Callable[[], dict[str, Callback]]
+    warnings: list[str]
+    unstackable: str | None
+
+    @property
+    def spec(self) -> DataSpec:
+        """What is known of the data before it is read."""
+        return self.dataset.spec
+
+    def objective(self, seed: int, dtype: torch.dtype, device: torch.device) -> Objective:
+        """A fresh model with loss and metrics, ready to train."""
+        return Objective(self.model(seed).to(device, dtype), self.loss, self.metrics)
+
+
+def assemble(config: RunConfig) -> Parts:
+    """Build every part. Raises ConfigError with all that does not fit together."""
+    problems: list[Problem] = []
+
+    def attempt(path: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return build(*args, **kwargs)
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except TypeError as error:  # a build that does not take what its group hands it
+            problems.append(Problem(path, str(error)))
+        return None
+
+    def section(group: str, part: Section, *context: Any) -> Any:
+        return attempt(group, registry.load(group, part.name), *context, **part.args)
+
+    dataset = section("dataset", config.dataset)
+    evaluation = section("evaluation", config.evaluation)
+    optimizer = section("optimizer", config.optimizer)
+    make_step = registry.load("step", config.step.name)
+    callbacks = {
+        name: attempt(f"callbacks.{name}", registry.load("callbacks", name), **args)
+        for name, args in config.callbacks.items()
+    }
+    if dataset is None:
+        raise ConfigError(problems)
+    spec = dataset.spec
+    build_model = registry.load("architecture", config.architecture.name)
+
+    def model(seed: int) -> nn.Module:
+        with seeded(seed):
+            built: nn.Module = build_model(spec, **config.architecture.args)
+        return built
+
+    with torch.device("meta"):
+        probe = attempt("architecture", model, 0)
+    loss = section("loss", config.loss, spec)
+    metrics = {
+        name: attempt(f"metrics.{name}", registry.load("metrics", name), spec, **args)
+        for name, args in config.metrics.items()
+    }
+    warnings: list[str] = []
+    if probe is not None and loss is not None:
+        found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
+        problems += found
+    reason = why_not(probe, optimizer.unstackable) if probe is not None and optimizer is not None else None
+    if evaluation is not None:
+        problems += _check_evaluation(evaluation, config, reason)
+        problems += _check_monitors(evaluation, config)
+    if problems:
+        raise ConfigError(problems)
+    return Parts(
+        dataset, model, loss, metrics, optimizer, evaluation,
+        lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
+        lambda: {name: registry.load("callbacks", name)(**args) for name, args in config.callbacks.items()},
+        warnings, reason,
+    )  # fmt: skip
+
+
+def _check_evaluation(evaluation: Any, config: RunConfig, unstackable: str | None) -> list[Problem]:
+    """Stages that contradict each other."""
+    problems = []
+    models = evaluation.folds * evaluation.n_repeats
+    if evaluation.test and not evaluation.refit and models > 1:
+        problems.append(
+            Problem(
+                "evaluation.test",
+                f"impossible without evaluation.refit: there are {models} models, and the test set is opened once",
+                "set evaluation.refit=best or to a number of epochs",
+            )
+        )
+    if evaluation.refit == "best" and not evaluation.validates:
+        problems.append(
+            Problem(
+                "evaluation.refit",
+                "'best' needs validation, and evaluation.validation is 0",
+                "hold rows out, or give a number of epochs",
+            )
+        )
+    if evaluation.stack == "always" and unstackable and models > 1:
+        problems.append(
+            Problem("evaluation.stack", f"'always' is impossible here: {unstackable}", "use auto or never")
+        )
+    return problems
+
+
+def _check_monitors(evaluation: Any, config: RunConfig) -> list[Problem]:
+    logged = ["loss", *config.metrics]
+    logged += [f"val_{name}" for name in logged] if evaluation.validates else []
+    return [
+        problem
+        for name, args in config.callbacks.items()
+        if args.get("monitor", "auto") != "auto"
+        for problem in check_monitor(f"callbacks.{name}.monitor", args["monitor"], logged)
+    ]

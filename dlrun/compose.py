@@ -1,0 +1,250 @@
+"""Hydra composes the YAML; this file finds every wrong word of a command, and lets nothing in YAML run code.
+
+Hydra stops at the first error, and it instantiates callbacks and logging from the composed `hydra` node
+before any function of ours is called. So the words are checked one by one here, and the `hydra` node that
+YAML files outside this package lead to must be the one that ours alone lead to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hydra.version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlrun.errors import ConfigError, Problem, available, nearest
+
+HERE = Path(__file__).parent
+CONFIGS = next(d for d in (HERE / "configs", HERE.parent / "configs") if d.is_dir())
+"""Beside the package in a wheel, beside it in the repository of an editable install."""
+
+HYDRA_KEYS = ("hydra.launcher.", "hydra.sweeper.params", "hydra.sweep.", "hydra.verbose", "hydra.mode")
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
+"""What a command line may say about Hydra itself. Everything else of that node can write files or run code."""
+
+
+@dataclass
+class Composed:
+    """A composed config without Hydra's node, what was chosen in each group, and what is wrong so far."""
+
+    config: DictConfig
+    choices: dict[str, Any]
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Composer:
+    """Composes `config.yaml` with groups, a task and overrides. config_dirs: the user's own, first ones win."""
+
+    def __init__(self, config_dirs: list[Path] | None = None):
+        hydra.version.setbase("1.3")
+        self.config_dirs = config_dirs or []
+        for folder in self.config_dirs:
+            if not folder.is_dir():
+                raise ConfigError(Problem("--config-dir", f"expected a folder, received '{folder}'"))
+        path = create_config_search_path(f"file://{CONFIGS}")
+        for folder in reversed(self.config_dirs):
+            path.prepend(provider="command-line", path=f"file://{folder.resolve()}")
+        self.hydra = Hydra.create_main_hydra2(task_name="dlrun", config_search_path=path)
+        self.loader = self.hydra.config_loader
+
+    def options(self, group: str) -> list[str]:
+        """The names that a config group offers; empty when there is no such group."""
+        return sorted(self.loader.get_group_options(group))
+
+    def groups(self) -> list[str]:
+        """The config groups, Hydra's own left out."""
+        return sorted(g for g in self.loader.list_groups("") if g != "hydra")
+
+    def compose(self, words: list[str], mode: RunMode = RunMode.RUN) -> Composed:
+        """Compose, with every wrong word reported in `problems` and left out. Raises nothing for them."""
+        problems = [p for word in words for p in _hydra_word_problems(word)]
+        kept = [w for w in words if not _hydra_word_problems(w)]
+        try:
+            return Composed(*self._compose(kept, mode), problems)
+        except ConfigError as error:
+            first = error.problems
+        good, found = self._diagnose(kept)
+        try:
+            return Composed(*self._compose(good, mode), problems + (found or first))
+        except ConfigError as error:
+            raise ConfigError(problems + (found or error.problems)) from None
+
+    def _compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
+        try:
+            config = self.hydra.compose_config(
+                "config", overrides=list(words), run_mode=mode, validate_sweep_overrides=False
+            )
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(str(error).split("\nSee https")[0].strip()) from None
+        self._refuse_foreign_hydra_node(config, words, mode)
+        choices = OmegaConf.to_container(config.hydra.runtime.choices)
+        assert isinstance(choices, dict)
+        config = config.copy()
+        OmegaConf.set_struct(config, False)
+        del config["hydra"]
+        if "task" in config and choices.get("task") != config._get_node("task"):
+            config["task"] = choices.get("task")
+        return config, {str(k): v for k, v in choices.items()}
+
+    def _refuse_foreign_hydra_node(self, config: DictConfig, words: list[str], mode: RunMode) -> None:
+        """A YAML of the user's that changes Hydra's node could write files or run code: refuse it."""
+        if not self.config_dirs:
+            return
+        ours = [w for w in words if w.startswith("hydra")]
+        try:
+            base = Composer().hydra.compose_config("config", ours, mode, validate_sweep_overrides=False)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(Problem("hydra", f"not known without --config-dir: {error}")) from None
+        foreign = _differences(_plain(config), _plain(base))
+        if foreign:
+            raise ConfigError(
+                Problem(
+                    f"hydra.{foreign[0]}",
+                    "a YAML file changes Hydra's own settings, which can run code or write files; refused",
+                    "take it out of the file; launcher and sweeper settings belong on the command line",
+                    f"one of the files in {', '.join(map(str, self.config_dirs))}",
+                )
+            )
+
+    def _diagnose(self, words: list[str]) -> tuple[list[str], list[Problem]]:
+        """Judge each word alone: the words that hold (or their nearest right form), and the problems."""
+        problems: list[Problem] = []
+        groups: list[str] = []
+        keys: list[tuple[str, Override]] = []
+        unknown: set[str] = set()  # groups whose option is unknown: keys below them can't be judged
+        for word in words:
+            override = _parse(word)
+            if isinstance(override, Problem):
+                problems.append(override)
+            elif self.options(override.key_or_group):
+                mended, found = self._check_group(word, override)
+                problems += found
+                groups += [mended] if mended else []
+                unknown |= {override.key_or_group} if found and not mended else set()
+            else:
+                keys.append((word, override))
+        base, _ = self._compose(groups, RunMode.RUN)
+        flat = set(flatten(base))
+        kept = list(groups)
+        for word, override in keys:
+            key = override.key_or_group
+            if key.split(".")[0] in unknown:
+                continue
+            if override.is_add() or override.is_force_add() or OmegaConf.select(base, key, default=flat) is not flat:
+                kept.append(word)
+                continue
+            siblings = {k for k in flat if "." in key and k.startswith(key.rpartition(".")[0] + ".")}
+            hint = nearest(key, {*flat, *self.groups()})
+            listed = available(siblings) if siblings else available(self.groups())
+            problems.append(Problem(key, "no such key", f"{hint} {listed}".strip(), f"command line: {word}"))
+        return kept, problems
+
+    def _check_group(self, word: str, override: Override) -> tuple[str | None, list[Problem]]:
+        """Is every option that the word names there? Returns the word, mended where it can be."""
+        group, options = override.key_or_group, self.options(override.key_or_group)
+        wanted = _values(override)
+        bad = [w for w in wanted if w not in options]
+        problems = [
+            Problem(
+                group,
+                f"no {group} is called '{name}'",
+                f"{nearest(name, options)} {available(options)}".strip(),
+                f"command line: {word}",
+            )
+            for name in bad
+        ]
+        if not bad:
+            return word, []
+        mended = next((o for o in options if nearest(bad[0], options) == f"Did you mean '{o}'?"), None)
+        return (f"{group}={mended}" if mended else None), problems
+
+
+def flatten(config: DictConfig, prefix: str = "") -> list[str]:
+    """Every dotted key of a config, sections included."""
+    keys = []
+    for key in config:
+        path = f"{prefix}{key}"
+        keys.append(path)
+        node = config._get_node(key)
+        if isinstance(node, DictConfig) and not node._is_none():
+            keys += flatten(node, f"{path}.")
+    return keys
+
+
+def sweep_points(words: list[str]) -> list[list[str]]:
+    """Command lines that together name every value of a sweep once (not every combination)."""
+    choices = [_choices(word) for word in words]
+    first = [c[0] for c in choices]
+    return [first] + [
+        [*first[:i], other, *first[i + 1 :]] for i, c in enumerate(choices) for other in c[1:]
+    ]
+
+
+def _choices(word: str) -> list[str]:
+    override = _parse(word)
+    if isinstance(override, Problem) or not override.is_sweep_override():
+        return [word]
+    key = override.get_key_element()
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def _parse(word: str) -> Override | Problem:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+        return Problem(
+            word, f"expected key=value, received '{word}' ({reason})", "quote values with spaces or commas",
+            f"command line: {word}",
+        )  # fmt: skip
+
+
+def _values(override: Override) -> list[str]:
+    value = override.value()
+    if override.is_sweep_override():
+        return [v.strip("'\"") for v in override.sweep_string_iterator()]
+    if value is None or override.is_delete():
+        return []
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+
+
+def _hydra_word_problems(word: str) -> list[Problem]:
+    key = word.lstrip("+~").partition("=")[0].partition("@")[0]
+    if not key.startswith(("hydra.", "hydra/")) and key != "hydra":
+        return []
+    allowed = key in HYDRA_GROUPS or key.startswith(HYDRA_KEYS)
+    if allowed and "_target_" not in word:
+        return []
+    return [
+        Problem(
+            key,
+            "this part of Hydra's own settings can run code or write files; refused",
+            "allowed: " + ", ".join([*HYDRA_GROUPS, *(k.rstrip(".") for k in HYDRA_KEYS)]),
+            f"command line: {word}",
+        )
+    ]
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    """Hydra's node as plain data, less what says where files were found and what was chosen."""
+    node = OmegaConf.to_container(config.hydra, resolve=False)
+    assert isinstance(node, dict)
+    for key in ("runtime", "overrides", "job"):
+        if key != "job":
+            node.pop(key)
+    for key in ("override_dirname", "name", "config_name", "id", "num"):
+        node["job"].pop(key, None)
+    return {str(k): v for k, v in node.items()}
+
+
+def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return sorted(k for k in {*one, *other} if one.get(k) != other.get(k))

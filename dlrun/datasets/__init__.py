@@ -1,0 +1,1 @@
+"""The datasets: one file each, and helpers that start with an underscore."""

@@ -1,0 +1,50 @@
+"""Where a run computes, and in which precision."""
+
+from __future__ import annotations
+
+import torch
+
+from dlrun.errors import ConfigError, Problem
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def pick(name: str) -> torch.device:
+    """`auto` is CUDA when there is a GPU, else the CPU. Raises ConfigError for a device that is not here."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in there or (number and not number.isdigit()):
+        raise ConfigError(
+            Problem("trainer.device", f"expected auto, cpu, cuda, cuda:N or mps, received '{name}'")
+        )
+    if int(number or 0) >= there[kind]:
+        here = ", ".join(f"{n} {k}" for k, n in there.items() if n)
+        raise ConfigError(
+            Problem("trainer.device", f"'{name}' is not on this machine", f"here: {here}; see dlrun doctor")
+        )
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """The device as a person names it."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)" if device.type == "cpu" else str(device)
+
+
+def rng_state() -> dict[str, torch.Tensor]:
+    """Torch's global generators. Our own layers need none of them; a user's component may."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state |= {str(i): s for i, s in enumerate(torch.cuda.get_rng_state_all())}
+    return state
+
+
+def set_rng_state(state: dict[str, torch.Tensor]) -> None:
+    """Back to a saved state; generators of devices that are not here are left out."""
+    torch.set_rng_state(state["cpu"].cpu())
+    for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        if str(i) in state:
+            torch.cuda.set_rng_state(state[str(i)].cpu(), i)

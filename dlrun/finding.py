@@ -1,0 +1,42 @@
+"""From what a user types to a run on disk: a path, a signature, task/signature, or a task's newest run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlrun.errors import ConfigError, Problem, available, nearest
+from dlrun.run_folder import RunFolder, all_folders
+
+
+def find_run(word: str, runs_dir: Path) -> RunFolder:
+    """The run that `word` names. Raises ConfigError, naming the runs that are there."""
+    for path in (Path(word), runs_dir / word):
+        if (path / "config.yaml").exists():
+            return RunFolder(path)
+    folders = all_folders(runs_dir)
+    matches = [f for f in folders if word in (f.path.name, f.path.parent.name)]
+    matches = matches or [f for f in folders if len(word) >= 4 and f.path.name.startswith(word)]
+    if matches:
+        return matches[0]
+    known = {f.path.parent.name for f in folders} | {f.path.name for f in folders}
+    hint = f"{nearest(word, known)} {available({f'{f.path.parent.name}/{f.path.name}' for f in folders})}".strip()
+    raise ConfigError(Problem("run", f"no run '{word}' in {runs_dir}", hint))
+
+
+def final_weights(folder: RunFolder, which: str = "last", split: str | None = None) -> Path:
+    """The weights that stand for a run: the refitted model's, else those of its only split.
+
+    which: `last` or `best`. split: such as `r0f2`, to choose one of several. Raises ConfigError.
+    """
+    if split is None and folder.weights("refit", "r0f0", "last").exists():
+        return folder.weights("refit", "r0f0", "last")
+    there = sorted(folder.weights("fit", "x", "x").parent.glob(f"fit-*-{which}.safetensors"))
+    names = [path.stem.split("-")[1] for path in there]
+    if split is None and len(there) == 1:
+        return there[0]
+    if split in names:
+        return there[names.index(split)]
+    if not there:
+        raise ConfigError(Problem("run", f"{folder.path} has no {which} weights yet", "is it finished? dlrun runs"))
+    problem = f"no split '{split}'" if split else f"{len(there)} models and no refitted one"
+    raise ConfigError(Problem("split", f"{folder.path}: {problem}", f"choose one: split=NAME; {available(names)}"))

@@ -1,0 +1,67 @@
+"""Dropout: in training a share of the values is set to 0 and the rest scaled up."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from dlrun.layers._spec import TensorSpec, require_values
+from dlrun.types import Rate
+
+WORD = 2**32 - 1
+KEY = 2**62 - 1
+STRIDE = 0x1E3779B97F4A7C15
+"""Odd and near 2**61: successive keys differ in the upper and in the lower word."""
+
+
+def build(inputs: TensorSpec, *, rate: Rate) -> nn.Module:
+    """Keras's Dropout (book section 4.4.3): [B, *shape] to the same shape, unchanged in evaluation.
+
+    rate: share of the values that become 0; the others are divided by 1 - rate. Raises ConfigError on
+    multi-hot inputs.
+    """
+    return Dropout(rate, require_values(inputs, "dropout"))
+
+
+class Dropout(nn.Module):
+    """The mask is a hash of (key, position in the batch), and the key moves on with every training batch.
+
+    Masks therefore do not depend on the device, on compilation or on other models in a stack, rows of
+    padding at the end of a batch change nothing, and a restored `key` (int64 scalar, a buffer) continues
+    exactly.
+    """
+
+    key: Tensor
+
+    def __init__(self, rate: float, output: TensorSpec):
+        super().__init__()
+        self.rate = rate
+        self.output = output
+        self.register_buffer("key", torch.randint(KEY + 1, ()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """[B, *shape] to [B, *shape]."""
+        if not self.training or self.rate == 0.0:
+            return inputs
+        keep = hash_words(self.key, inputs.numel()) >= round(self.rate * 2**32)
+        self.key.add_(STRIDE).bitwise_and_(KEY)
+        scale = 1.0 / (1.0 - self.rate)
+        return inputs * keep.view(inputs.shape).to(inputs.dtype).mul_(scale)
+
+    def extra_repr(self) -> str:
+        """The rate, for a printed model."""
+        return f"rate={self.rate}"
+
+
+def hash_words(key: Tensor, count: int) -> Tensor:
+    """Words 0 <= h < 2**32, int64 [count], one per position; key: int64 scalar in 0 .. 2**62 - 1.
+
+    The mixing is a well-known 32-bit finaliser (xor-shifts 16, 15, 15 with two odd multipliers below 2**31,
+    so that no product leaves int64). Half of the key enters before it and half in its middle: keys that meet
+    in one half still give unrelated words.
+    """
+    # Out of place only where a tensor of another model's axis may come in: the first line.
+    x = torch.arange(count, device=key.device) + (key & WORD)
+    x = (x ^ (x >> 16)).mul_(0x21F0AAAD).bitwise_and_(WORD).bitwise_xor_(key >> 32)
+    x = (x ^ (x >> 15)).mul_(0x735A2D97).bitwise_and_(WORD)
+    return x ^ (x >> 15)

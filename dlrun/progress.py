@@ -1,0 +1,106 @@
+"""What a training shows while it runs: a bar on a terminal, one line per epoch anywhere else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from rich import progress
+from rich.markup import escape
+from rich.text import Text
+
+from dlrun import console
+from dlrun.contracts import Callback
+from dlrun.run_folder import RunFolder
+
+log = logging.getLogger("dlrun")
+
+REDRAW_SECONDS = 0.1
+
+
+class Progress(Callback):
+    """An observer of `trainer.Fit`. It looks at logged values only, so it never waits for the device.
+
+    title: what is trained. steps: updates per epoch. folder: its `status` is renewed on the way.
+    """
+
+    def __init__(self, title: str, steps: int, folder: RunFolder):
+        self.title, self.steps, self.folder = title, steps, folder
+        self.bar: progress.Progress | None = None
+        self.drawn = 0.0
+        self.began = time.monotonic()
+        self.first = 0
+
+    def on_fit_begin(self, fit: Any) -> None:
+        """Start the clock, and the bar where there is a terminal."""
+        self.began = time.monotonic()
+        self.first = fit.done * self.steps + fit.batch
+        if console.wants_bar():
+            self.bar = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(bar_width=20),
+                progress.TextColumn("{task.fields[values]}"),
+                _Rate(),
+                progress.TimeRemainingColumn(),
+                console=console.err,
+                auto_refresh=False,
+            )
+            self.bar.add_task(escape(self.title), total=fit.epochs * self.steps, completed=self.first, values="")
+            self.bar.start()
+
+    def on_batch_end(self, fit: Any) -> None:
+        """Ten times a second at most."""
+        now = time.monotonic()
+        if now - self.drawn < REDRAW_SECONDS:
+            return
+        self.drawn = now
+        self.folder.beat(stage=self.title, epoch=fit.epoch, epochs=fit.epochs)
+        if self.bar:
+            self._redraw(fit, (fit.epoch - 1) * self.steps + fit.batch)
+
+    def on_epoch_end(self, fit: Any) -> None:
+        """A line for `log.txt`, and for the screen where there is no bar."""
+        rate = (fit.epoch * self.steps - self.first) / max(time.monotonic() - self.began, 1e-9)
+        left = (fit.epochs - fit.epoch) * self.steps / rate
+        line = (
+            f"{self.title} epoch {fit.epoch}/{fit.epochs}: {_values(fit)} · {rate:,.0f} updates/s · {_span(left)} left"
+        )
+        log.log(logging.DEBUG if self.bar else logging.INFO, "%s", line)
+        if self.bar:
+            self._redraw(fit, fit.epoch * self.steps)
+
+    def on_fit_end(self, fit: Any) -> None:
+        """The bar stays with its last values."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back, also when training ends by an error."""
+        if self.bar:
+            self.bar.stop()
+            self.bar = None
+
+    def _redraw(self, fit: Any, completed: int) -> None:
+        assert self.bar
+        values = f"epoch {fit.epoch}/{fit.epochs} {_values(fit)}"
+        self.bar.update(self.bar.task_ids[0], completed=completed, values=escape(values))
+        self.bar.refresh()
+
+
+class _Rate(progress.ProgressColumn):
+    def render(self, task: progress.Task) -> Text:
+        """Updates per second."""
+        return Text(f"{task.speed:,.0f} updates/s" if task.speed else "", style="cyan")
+
+
+def _values(fit: Any) -> str:
+    """The last complete epoch's values, means over the members that trained in it."""
+    logs = [fit.logs[k] for k in fit.rows_of]
+    names = logs[0] if logs else {}
+    return " ".join(f"{name} {sum(one[name] for one in logs) / len(logs):.4f}" for name in names)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

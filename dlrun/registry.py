@@ -1,0 +1,117 @@
+"""Names to code: a name in a config is a file in the group's package; the folder's listing is the allow-list.
+
+A user's own components join by `--plugins DIR` (folders `DIR/<package>/<name>.py`) or by an installed
+entry point `dlrun.<package>`. Nothing else can name code.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+from dlrun.errors import ConfigError, Problem, available, nearest
+
+PACKAGES = {
+    "dataset": "datasets",
+    "architecture": "architectures",
+    "loss": "losses",
+    "metrics": "metrics",
+    "optimizer": "optimizers",
+    "step": "steps",
+    "evaluation": "evaluations",
+    "callbacks": "callbacks",
+}
+"""Config group -> package of `dlrun/` that holds its files."""
+
+HERE = Path(__file__).parent
+_plugin_dirs: list[Path] = []
+
+
+def add_plugins(folder: str | Path) -> None:
+    """Let the files of `folder/<package>/` be named. Raises ConfigError when there is nothing to name."""
+    path = Path(folder).expanduser().resolve()
+    known = sorted(PACKAGES.values())
+    if not any((path / package).is_dir() for package in known):
+        raise ConfigError(
+            Problem("--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'")
+        )
+    if path not in _plugin_dirs:
+        _plugin_dirs.append(path)
+
+
+def plugin_dirs() -> list[Path]:
+    """The folders named by `--plugins`, in order."""
+    return list(_plugin_dirs)
+
+
+def names(group: str) -> list[str]:
+    """Every name of a config group, sorted."""
+    return sorted({**_files(group), **_entry_points(group)})
+
+
+def describe(group: str, name: str) -> str:
+    """First line of the component's docstring, read without importing it."""
+    path = _files(group).get(name)
+    if path is None:
+        return "(installed plugin)"
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
+def load(group: str, name: str) -> Callable[..., Any]:
+    """The `build` function behind a name. Raises ConfigError for a name that has no file."""
+    files = _files(group)
+    if name in files:
+        module = _import(group, name, files[name])
+    elif name in _entry_points(group):
+        module = _entry_points(group)[name].load()
+    else:
+        hint = nearest(name, names(group)) + " " + available(names(group))
+        raise ConfigError(Problem(group, f"no {group} is called '{name}'", hint.strip()))
+    if not callable(getattr(module, "build", None)):
+        raise ConfigError(Problem(group, f"{module.__name__} has no function 'build'"))
+    return module.build
+
+
+def arguments(build: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
+    """Keyword-only parameters of a `build` function: name -> (type, default or `...`)."""
+    hints = get_type_hints(build, include_extras=True)
+    return {
+        p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default)
+        for p in inspect.signature(build).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
+
+
+def _files(group: str) -> dict[str, Path]:
+    package = PACKAGES[group]
+    folders = [HERE / package, *(d / package for d in _plugin_dirs)]
+    return {f.stem: f for folder in folders for f in folder.glob("*.py") if not f.stem.startswith("_")}
+
+
+@functools.cache
+def _entry_points(group: str) -> dict[str, Any]:
+    return {point.name: point for point in entry_points(group=f"dlrun.{PACKAGES[group]}")}
+
+
+def _import(group: str, name: str, path: Path) -> ModuleType:
+    package = PACKAGES[group]
+    if path.parent == HERE / package:
+        return importlib.import_module(f"dlrun.{package}.{name}")
+    qualified = f"dlrun_plugins.{package}.{name}"
+    if qualified in sys.modules and sys.modules[qualified].__file__ == str(path):
+        return sys.modules[qualified]
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified] = module  # dataclasses and pickling look a module up while it is being made
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,184 @@
+"""One model, or K models of one shape trained as one: the same calls for both.
+
+K models are stacked into tensors with a leading axis K and run under `vmap`; the sum of their losses has
+the gradient of each, so an optimizer whose update is element-wise moves each as if it were alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+
+from dlrun.contracts import Batch, Loss, Metric
+
+State = dict[str, Tensor]
+
+
+class Output(NamedTuple):
+    """Of one batch. objective: what is minimised, a scalar. sums: [S], loss and penalty times rows, then the
+    metrics' states; in a stack [K, S]."""
+
+    objective: Tensor
+    sums: Tensor
+
+
+class Objective(nn.Module):
+    """A model with its loss and metrics: one batch in, the number to minimise and the sums to report out."""
+
+    def __init__(self, model: nn.Module, loss: Loss, metrics: dict[str, Metric]):
+        super().__init__()
+        self.model, self.loss, self.metrics = model, loss, metrics
+        self.penalised = [m for m in model.modules() if hasattr(m, "penalty")]
+
+    def forward(self, batch: Batch) -> Output:
+        """The mean over real rows is taken here, once, with the mask."""
+        outputs = self.model(batch.inputs)
+        per_row = self.loss(outputs, batch.targets)
+        if batch.mask is None:
+            rows: Any = len(per_row)
+            loss_sum = per_row.sum()
+        else:
+            rows = batch.mask.sum()
+            loss_sum = (per_row * batch.mask).sum()
+            rows = rows.clamp(min=1)
+        objective = loss_sum / rows
+        penalty = torch.zeros_like(objective)
+        for layer in self.penalised:
+            penalty = penalty + layer.penalty()
+        with torch.no_grad():
+            states = [m.update(outputs, batch.targets, batch.mask) for m in self.metrics.values()]
+            sums = torch.cat([torch.stack([loss_sum, penalty * rows]), *states])
+        return Output(objective + penalty if self.penalised else objective, sums)
+
+    def compute(self, sums: Tensor, rows: int) -> dict[str, float]:
+        """Numbers from the sums [S] of all batches, over `rows` rows."""
+        values = {"loss": float(sums[0]) / rows}
+        if self.penalised:
+            values["penalty"] = float(sums[1]) / rows
+        width = (len(sums) - 2) // max(len(self.metrics), 1)
+        for i, (name, metric) in enumerate(self.metrics.items()):
+            values[name] = metric.compute(sums[2 + i * width : 2 + (i + 1) * width])
+        return values
+
+
+class Ensemble(Protocol):
+    """K objectives behind one call."""
+
+    size: int
+    objective: Objective
+
+    def __call__(self, batch: Batch) -> Output: ...
+    def parameters(self) -> list[nn.Parameter]: ...
+    def train(self, mode: bool) -> None: ...
+    def member(self, k: int) -> State:
+        """A copy of model k's parameters and buffers, named as in the plain model."""
+        ...
+
+    def load_member(self, k: int, state: State) -> None: ...
+    def state_dict(self) -> State: ...
+    def load_state_dict(self, state: State) -> None: ...
+
+
+class Single:
+    """A group of one: the plain module."""
+
+    size = 1
+
+    def __init__(self, objective: Objective):
+        self.objective = objective
+
+    def __call__(self, batch: Batch) -> Output:
+        return self.objective(batch)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Those that train."""
+        return [p for p in self.objective.parameters() if p.requires_grad]
+
+    def train(self, mode: bool) -> None:
+        """Training or evaluation mode."""
+        self.objective.train(mode)
+
+    def member(self, k: int) -> State:
+        """See `Ensemble`."""
+        return {name: t.detach().clone() for name, t in self.objective.model.state_dict().items()}
+
+    def load_member(self, k: int, state: State) -> None:
+        """See `Ensemble`."""
+        self.objective.model.load_state_dict(state)
+
+    def state_dict(self) -> State:
+        """Everything that training changes."""
+        return self.objective.model.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """See `Ensemble`."""
+        self.objective.model.load_state_dict(state)
+
+
+class Stack:
+    """K objectives of one shape as one."""
+
+    def __init__(self, objectives: list[Objective]):
+        self.size = len(objectives)
+        self.objective = objectives[0]
+        self._params, self._buffers = stack_module_state([o.model for o in objectives])
+        self._shell = copy.deepcopy(self.objective).to("meta")
+        self._call = torch.vmap(self._one, randomness="different")
+
+    def _one(self, params: State, buffers: State, batch: Batch) -> Output:
+        named = {f"model.{name}": t for name, t in (params | buffers).items()}
+        return functional_call(self._shell, named, (batch,))
+
+    def __call__(self, batch: Batch) -> Output:
+        output = self._call(self._params, self._buffers, batch)
+        return Output(output.objective.sum(), output.sums)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Those that train, each [K, …]."""
+        return [p for p in self._params.values() if p.requires_grad]
+
+    def train(self, mode: bool) -> None:
+        """Training or evaluation mode."""
+        self._shell.train(mode)
+
+    def member(self, k: int) -> State:
+        """See `Ensemble`."""
+        return {name: t[k].detach().clone() for name, t in self.state_dict().items()}
+
+    def load_member(self, k: int, state: State) -> None:
+        """See `Ensemble`."""
+        with torch.no_grad():
+            for name, t in self.state_dict().items():
+                t[k].copy_(state[name])
+
+    def state_dict(self) -> State:
+        """Everything that training changes, each [K, …]."""
+        return {name: t.detach() for name, t in (self._params | self._buffers).items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """See `Ensemble`."""
+        with torch.no_grad():
+            for name, t in self.state_dict().items():
+                t.copy_(state[name])
+
+
+def assemble(objectives: list[Objective]) -> Ensemble:
+    """One objective stays a plain module; several become a stack."""
+    return Single(objectives[0]) if len(objectives) == 1 else Stack(objectives)
+
+
+def why_not(model: nn.Module, optimizer_reason: str | None) -> str | None:
+    """Why K such models can't be trained as one, or None when they can."""
+    if optimizer_reason:
+        return f"optimizer: {optimizer_reason}"
+    for name, module in model.named_modules():
+        reason = getattr(module, "unstackable", None)
+        if isinstance(module, nn.RNNBase):
+            reason = "torch's fused recurrent layers have no vmap rule"
+        if reason:
+            return f"layer {name or 'model'}: {reason}"
+    return None

@@ -1,0 +1,1 @@
+"""steps: one file each; the file's name is the name in YAML."""

@@ -1,0 +1,53 @@
+"""Forward, loss, backward, one optimizer step: the whole training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlrun.contracts import Batch, OptimizerSpec
+from dlrun.stack import Ensemble
+
+
+def build(ensemble: Ensemble, optimizer: OptimizerSpec) -> Supervised:
+    """A step over one model or a stack of K."""
+    return Supervised(ensemble, optimizer)
+
+
+class Supervised:
+    """Holds the models and their optimizer. The sums it returns are `stack.Output.sums`."""
+
+    def __init__(self, ensemble: Ensemble, optimizer: OptimizerSpec):
+        self.ensemble = ensemble
+        self.optimizer = optimizer.make(ensemble.parameters())
+
+    def update(self, batch: Batch) -> Tensor:
+        """One optimizer step. Returns the sums of the batch as it was before the step: [S] or [K, S]."""
+        sums: list[Tensor] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad(set_to_none=True)
+            output = self.ensemble(batch)
+            output.objective.backward()
+            sums.append(output.sums)
+            return output.objective.detach()
+
+        # Some optimizers (L-BFGS) ask several times; the first answer is the loss before the step.
+        self.optimizer.step(closure)  # type: ignore[arg-type]
+        return sums[0]
+
+    def evaluate(self, batch: Batch) -> Tensor:
+        """The sums of the batch, in evaluation mode."""
+        with torch.no_grad():
+            return self.ensemble(batch).sums
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain data."""
+        return {"models": self.ensemble.state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Back to a saved state."""
+        self.ensemble.load_state_dict(state["models"])
+        self.optimizer.load_state_dict(state["optimizer"])

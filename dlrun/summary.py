@@ -1,0 +1,136 @@
+"""The result of a run as numbers: `summary.json`, whose fields others read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlrun.assembly import Parts
+from dlrun.baselines import baselines
+from dlrun.claims import compare
+from dlrun.config import RunConfig
+from dlrun.contracts import Data, Metric, Split
+from dlrun.files import write_text
+from dlrun.run_folder import RunFolder
+
+Row = dict[str, Any]
+
+
+def make(
+    config: RunConfig, overrides: list[str], parts: Parts, data: Data, splits: list[Split], folder: RunFolder,
+    tested: dict[str, float] | None, seconds: float, epochs: int, device: str,
+) -> dict[str, Any]:  # fmt: skip
+    """Everything about a finished run that fits in a few numbers."""
+    rows = folder.read_rows()
+    metrics: dict[str, Any] = {"val": validation(rows, parts.metrics), "test": tested or {}}
+    with torch.device("meta"):
+        sizes = [(p.numel(), p.requires_grad) for p in parts.model(0).parameters()]
+    return {
+        "task": config.task,
+        "signature": folder.path.name,
+        "status": "finished",
+        "data_source": data.source,
+        "seed": config.seed,
+        "metrics": metrics,
+        "baseline": _baseline(parts, data, splits, bool(tested)),
+        "seconds": round(seconds, 3),
+        "seconds_per_epoch": round(seconds / max(epochs, 1), 4),
+        "device": device,
+        "parameters": {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, t in sizes if t)},
+        "book": compare(config.task, overrides, data.source, metrics),
+    }
+
+
+def validation(rows: list[Row], metrics: dict[str, Metric]) -> dict[str, Any]:
+    """Per metric over the splits, at the end of training: mean, spread, values; and the best epoch.
+
+    std is over splits, with n - 1 in the denominator; 0 for one split. best_epoch is that of the mean curve,
+    best its mean there.
+    """
+    val = [r for r in rows if r["stage"] == "fit" and r["split"] == "val"]
+    names = [n for n in (val[0] if val else {}) if n not in ("stage", "repeat", "fold", "epoch", "split")]
+    found = {}
+    for name in names:
+        curves = _curves(val, name)
+        last = [c[max(c)] for c in curves]
+        mean = mean_curve(curves)
+        best = _argbest(mean, _upwards(name, metrics))
+        found[name] = {
+            "mean": float(np.mean(last)),
+            "std": float(np.std(last, ddof=1)) if len(last) > 1 else 0.0,
+            "per_split": last,
+            "best_epoch": best,
+            "best": mean[best],
+        }
+    return found
+
+
+def best_epoch(rows: list[Row], monitor: str, metrics: dict[str, Metric]) -> int:
+    """The epoch to refit for. Where splits stopped at different epochs, the mean of their best ones."""
+    part, name = ("val", monitor.removeprefix("val_")) if monitor.startswith("val_") else ("train", monitor)
+    curves = _curves([r for r in rows if r["stage"] == "fit" and r["split"] == part], name)
+    upwards = _upwards(name, metrics)
+    if len({max(c) for c in curves}) == 1:
+        return _argbest(mean_curve(curves), upwards)
+    return round(float(np.mean([_argbest(c, upwards) for c in curves])))
+
+
+def mean_curve(curves: list[dict[int, float]]) -> dict[int, float]:
+    """Mean over splits per epoch, as long as all of them trained."""
+    shortest = min(max(c) for c in curves)
+    return {e: float(np.mean([c[e] for c in curves])) for e in range(1, shortest + 1)}
+
+
+def _curves(rows: list[Row], name: str) -> list[dict[int, float]]:
+    curves: dict[tuple[int, int], dict[int, float]] = {}
+    for row in rows:
+        curves.setdefault((row["repeat"], row["fold"]), {})[row["epoch"]] = row[name]
+    return [curves[key] for key in sorted(curves)]
+
+
+def _argbest(curve: dict[int, float], upwards: bool) -> int:
+    """The first epoch with the best value."""
+    return min(curve, key=lambda e: (-curve[e] if upwards else curve[e], e))
+
+
+def _upwards(name: str, metrics: dict[str, Metric]) -> bool:
+    return name in metrics and metrics[name].higher_is_better
+
+
+def _baseline(parts: Parts, data: Data, splits: list[Split], tested: bool) -> dict[str, Any]:
+    """On the rows that the result stands for: the test set when it was opened, else the validation rows."""
+    train = data.train.targets
+    if tested and data.test is not None:
+        return baselines(parts.spec, parts.metrics, train, data.test.targets)
+    rows = np.unique(np.concatenate([s.val for s in splits]))
+    if not len(rows):
+        return {}
+    index = torch.from_numpy(rows)
+    return baselines(parts.spec, parts.metrics, train, {name: t[index] for name, t in train.items()})
+
+
+def remark(summary: dict[str, Any], rows: list[Row], metrics: dict[str, Metric]) -> str:
+    """One sentence on the validation curve: still improving, best at the end, or overfitting since when."""
+    curves = _curves([r for r in rows if r["stage"] == "fit" and r["split"] == "val"], "loss")
+    if not curves:
+        return "no validation: over- or underfitting can't be told"
+    mean = mean_curve(curves)
+    best, last = _argbest(mean, False), max(mean)
+    if best == last:
+        return f"validation loss was still falling at epoch {last}: it may train longer"
+    rise = mean[last] / mean[best] - 1 if mean[best] > 0 else 0.0
+    if rise > 0.02:
+        return f"overfits after epoch {best}: validation loss rises from {mean[best]:.4f} to {mean[last]:.4f}"
+    return f"validation loss is lowest at epoch {best} ({mean[best]:.4f}) and flat from there"
+
+
+def write(folder: RunFolder, summary: dict[str, Any], plots: bool) -> None:
+    """The plots, then the summary: a run with a summary is complete."""
+    if plots:
+        from dlrun.plots import draw_history
+
+        draw_history(folder.read_rows(), folder.plots)
+    write_text(folder.summary, json.dumps(summary, indent=2) + "\n")
