@@ -54,6 +54,11 @@ def main(words: list[str] | None = None) -> int:
         print(f"dlrun {__version__}")
         return 0
     command, rest = words[0], words[1:]
+    if command == "_complete":
+        from dlrun.completing import candidates
+
+        print("\n".join(candidates(" ".join(rest))))
+        return 0
     if command in commands() and any(w in ("-h", "--help") for w in rest):
         print(help_of(command))
         return 0

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from types import TracebackType
 
-log = logging.getLogger("dlrun")
+from dlrun import console
 
 TIMEOUT = 10.0  # seconds without an answer: a cluster node without internet should say so soon
 
@@ -16,8 +14,7 @@ def download(url: str, target: Path) -> None:
     """The content of `url` (http or https) in `target`. Raises OSError when it does not arrive whole."""
     import pooch
 
-    # A quiet run is one whose logger shows no progress messages.
-    if not (sys.stderr.isatty() and log.isEnabledFor(logging.INFO)):
+    if not console.wants_bar():
         pooch.HTTPDownloader(timeout=TIMEOUT)(url, str(target), None)
         return
     with _Bar(url.rsplit("/", 1)[-1]) as bar:
@@ -28,13 +25,12 @@ class _Bar:
     """What pooch calls while it downloads (tqdm's methods), drawn by rich on stderr."""
 
     def __init__(self, name: str):
-        from rich.console import Console
         from rich.markup import escape
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
         self.total = 0  # bytes; set by pooch
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = Progress(*columns, console=console.err, transient=True)
         self._task = self._progress.add_task(escape(name), total=None)
 
     def __enter__(self) -> _Bar:

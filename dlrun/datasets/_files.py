@@ -61,6 +61,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("DLRUN_DATA") or "~/.cache/dlrun").expanduser()
 
 
+def mirrors() -> list[str]:
+    """The folders and base addresses of DLRUN_MIRROR, in order."""
+    return [m.strip().rstrip("/") for m in os.environ.get("DLRUN_MIRROR", "").split(",") if m.strip()]
+
+
 def fetch(*files: File) -> Path:
     """The path in the cache of the first of `files` that can be had; several serve alike.
 
@@ -73,8 +78,7 @@ def fetch(*files: File) -> Path:
         if not (problem := _cached_problem(file)):
             return file.path
         tried.append(f"cache {file.path}: {problem}")
-    mirrors = [m.strip().rstrip("/") for m in os.environ.get("DLRUN_MIRROR", "").split(",") if m.strip()]
-    places = [(f"{mirror}/{f.dataset}/{f.name}", "mirror", f) for mirror in mirrors for f in files]
+    places = [(f"{mirror}/{f.dataset}/{f.name}", "mirror", f) for mirror in mirrors() for f in files]
     places += [(f.url, "official", f) for f in files if f.url]
     for address, kind, file in places:
         if not (problem := _bring(address, file)):

@@ -119,19 +119,3 @@ def _(
     flat_values, flat_starts = _flatten(values, starts, rows)
     flat = torch.ops.dlrun.embedding_sum(flat_values, flat_starts, table.reshape(-1, units), models)
     return flat.view(models, -1, units), 0
-
-
-@embedding_sum_backward.register_vmap
-def _(
-    info: Any, in_dims: tuple, grad: Tensor, values: Tensor, starts: Tensor, rows: int, models: int
-) -> tuple[Tensor, int]:
-    assert models == 1, "a stack of stacks is not supported"
-    models = info.batch_size
-    grad, values, starts = (
-        _stacked(x, dim, models) for x, dim in zip((grad, values, starts), in_dims[:3], strict=True)
-    )
-    flat_values, flat_starts = _flatten(values, starts, rows)
-    flat = torch.ops.dlrun.embedding_sum_backward(
-        grad.flatten(0, 1), flat_values, flat_starts, models * rows, models
-    )
-    return flat.view(models, rows, -1), 0

@@ -1,0 +1,56 @@
+"""the test stage of a finished run
+
+  dlrun evaluate run=R [weights=last|best] [split=r0f1] [device=auto] [runs_dir=runs]
+
+Opens the test set with the run's final weights, those of the refitted model where there is one, shows loss
+and metrics beside the baseline, and writes artifacts/evaluation.json into the run folder. Every opening is
+recorded in runs/test_ledger.jsonl: a test set that is looked at often becomes a validation set.
+
+R is a path, a signature, task/signature, or a task (its newest run).
+
+Examples
+  dlrun evaluate run=imdb_dense
+  dlrun evaluate run=imdb_dense/1c9f03aa weights=best
+  dlrun evaluate run=boston_dense split=r0f3          one of several folds
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dlrun import console
+from dlrun.commands._words import parse
+from dlrun.console import number
+from dlrun.errors import ConfigError, DataError, Problem
+
+
+def main(words: list[str]) -> int:
+    """Evaluate and show."""
+    known = {"run": "", "weights": "last", "split": "", "device": "auto", "runs_dir": "runs"}
+    given = parse(words, known, ("run",))
+    if given["weights"] not in ("last", "best"):
+        raise ConfigError(Problem("weights", f"expected last or best, received '{given['weights']}'"))
+    from dlrun import ledger
+    from dlrun.baselines import baselines
+    from dlrun.files import write_text
+    from dlrun.loading import load
+    from dlrun.runner import score
+
+    run = load(given["run"], given["runs_dir"], given["weights"], given["split"], given["device"])
+    data = run.parts.dataset.load()
+    if data.test is None:
+        raise DataError(f"dataset {run.config.dataset.name} has no test set")
+    ledger.note(Path(given["runs_dir"]), run.folder, run.config, by="evaluate")
+    values = score(run.parts, data.test, run.weights, run.config, run.device)
+    base = baselines(run.parts.spec, run.parts.metrics, data.train.targets, data.test.targets)
+    result = {"test": values, "baseline": base, "weights": given["weights"], "split": given["split"], "rows": len(data.test)}
+    path = run.folder.artifacts / "evaluation.json"
+    write_text(path, json.dumps(result, indent=2) + "\n")
+    shown = [
+        [n, number(v), f"{number(base[n]['value'])} ({base[n]['kind']})" if n in base else "-"] for n, v in values.items()
+    ]
+    title = f"{run.config.task} · {run.folder.path.name} · {given['weights']} weights · {len(data.test):,} test rows"
+    console.table(["", "test", "baseline"], shown, title=title, right=["test", "baseline"])
+    console.say(f"written to {path}")
+    return 0

@@ -1,0 +1,64 @@
+"""tasks, datasets, architectures, losses, … each with its one line
+
+  dlrun list [GROUP] [--plugins DIR] [--config-dir DIR]
+
+Examples
+  dlrun list                 the groups, and how many names each has
+  dlrun list task            the recipes
+  dlrun list optimizer       what may follow optimizer= on the command line
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlrun import console, registry
+from dlrun.commands._words import split_plugins
+from dlrun.errors import ConfigError, Problem, available, nearest
+
+HERE = Path(__file__).parent.parent
+GROUPS = ["task", *sorted(registry.PACKAGES), "trainer"]
+PLURAL = {package: group for group, package in registry.PACKAGES.items()} | {"tasks": "task"}
+
+
+def main(words: list[str]) -> int:
+    """Print a group's names."""
+    rest = split_plugins(words)
+    dirs = [HERE / "configs", HERE.parent / "configs", *(d / "configs" for d in registry.plugin_dirs())]
+    while "--config-dir" in rest:
+        at = rest.index("--config-dir")
+        dirs += [Path(d) for d in rest[at + 1 : at + 2]]
+        rest = rest[:at] + rest[at + 2 :]
+    if len(rest) > 1:
+        raise ConfigError(f"expected one group, received {' '.join(rest)}")
+    if not rest:
+        rows = [[g, len(entries(g, dirs)), ", ".join(list(entries(g, dirs))[:6])] for g in GROUPS]
+        console.table(["group", "names", ""], rows)
+        return 0
+    group = PLURAL.get(rest[0], rest[0])
+    if group not in GROUPS:
+        raise ConfigError(Problem("", f"no group is called '{group}'", f"{nearest(group, GROUPS)} {available(GROUPS)}"))
+    console.table([group, ""], list(entries(group, dirs).items()))
+    return 0
+
+
+def entries(group: str, dirs: list[Path]) -> dict[str, str]:
+    """Name -> one line: the first comment of its YAML, else the component's docstring."""
+    found = {}
+    for file in sorted(f for d in dirs for f in (d / group).glob("*.yaml")):
+        found[file.stem] = first_comment(file)
+    if group in registry.PACKAGES:
+        for name in registry.names(group):
+            found[name] = found.get(name) or registry.describe(group, name)
+    return dict(sorted(found.items()))
+
+
+def first_comment(file: Path) -> str:
+    """The first comment line of a YAML that says something; directives such as `@package` do not."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        text = line.lstrip("# ").strip()
+        if not line.startswith("#"):
+            break
+        if text and not text.startswith("@package"):
+            return text
+    return ""

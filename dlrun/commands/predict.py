@@ -1,0 +1,151 @@
+"""predictions for new rows, texts, images
+
+  dlrun predict run=R input=…  [weights=last|best] [split=r0f1] [device=auto] [runs_dir=runs]
+  dlrun predict run=R rows=test [n=10] …
+
+input: what the run's dataset reads: a text or a .txt file (imdb), a picture (mnist); several are separated
+by commas where they are files. rows: `train` or `test` of the dataset itself, the first n of them (n=0: all).
+Probabilities come with the class they speak for. All predictions go to artifacts/predictions.csv in the run
+folder, a table with one column per class or value.
+
+R is a path, a signature, task/signature, or a task (its newest run).
+
+Examples
+  dlrun predict run=imdb_dense input="a wonderful film, moving and funny"
+  dlrun predict run=imdb_dense input=review.txt
+  dlrun predict run=mnist_dense input=three.png,seven.png
+  dlrun predict run=imdb_dense rows=test n=0
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun import console
+from dlrun.commands._words import parse
+from dlrun.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dlrun.contracts import TargetSpec
+    from dlrun.loading import Loaded
+
+
+def main(words: list[str]) -> int:
+    """Predict, show the first ones, write all."""
+    known = {"run": "", "input": "", "rows": "", "n": "10", "weights": "last", "split": "", "device": "auto", "runs_dir": "runs"}
+    given = parse(words, known, ("run",))
+    problems = []
+    if bool(given["input"]) == bool(given["rows"]):
+        problems.append(Problem("input", "expected one of input=… and rows=train|test"))
+    if given["rows"] not in ("", "train", "test"):
+        problems.append(Problem("rows", f"expected train or test, received '{given['rows']}'"))
+    if not given["n"].isdigit():
+        problems.append(Problem("n", f"expected a number of rows, received '{given['n']}'"))
+    if given["weights"] not in ("last", "best"):
+        problems.append(Problem("weights", f"expected last or best, received '{given['weights']}'"))
+    if problems:
+        raise ConfigError(problems)
+    from dlrun.files import write_text
+    from dlrun.loading import load
+
+    run = load(given["run"], given["runs_dir"], given["weights"], given["split"], given["device"])
+    (name, target), *_ = run.parts.spec.targets.items()
+    inputs, predictions, true = _from_rows(run, given) if given["rows"] else _from_input(run, given["input"])
+    columns = _columns(name, target, predictions)
+    table = [[inputs[i], *_shown(target, p), *([true[i]] if true else [])] for i, p in enumerate(predictions)]
+    head = ["input", *(["prediction"] if target.classes else []), *columns, *(["true"] if true else [])]
+    path = run.folder.artifacts / "predictions.csv"
+    text = io.StringIO()
+    csv.writer(text).writerows([head, *table])
+    write_text(path, text.getvalue())
+    shown = [[_short(str(v)) for v in _narrow(row, target)] for row in table[:20]]
+    console.table(_narrow(head, target), shown, title=f"{run.config.task} · {run.folder.path.name}")
+    console.say(f"{len(table)} predictions written to {path}")
+    return 0
+
+
+def _from_input(run: Loaded, word: str) -> tuple[list[str], Tensor, list[str]]:
+    import torch
+
+    files = word.split(",")
+    words = files if len(files) > 1 and all(Path(f).is_file() for f in files) else [word]
+    outputs = [_predict(run, run.parts.dataset.encode(w)) for w in words]
+    return words, torch.cat(outputs), []
+
+
+def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Tensor, list[str]]:
+    import numpy as np
+
+    data = run.parts.dataset.load()
+    rows = getattr(data, given["rows"])
+    if rows is None:
+        raise ConfigError(Problem("rows", f"dataset {run.config.dataset.name} has no {given['rows']} rows"))
+    n = min(int(given["n"]) or len(rows), len(rows))
+    predictions = _predict(run, rows, np.arange(n))
+    name, target = next(iter(run.parts.spec.targets.items()))
+    true = [_label(target, value) for value in rows.targets[name][:n]]
+    return [f"{given['rows']}[{i}]" for i in range(n)], predictions, true
+
+
+def _predict(run: Loaded, rows: Any, index: Any = None) -> Tensor:
+    """Outputs of the run's first target, [N, …]."""
+    import numpy as np
+    import torch
+
+    from dlrun.device import DTYPES
+    from dlrun.loaders import Loader, to_device
+
+    trainer = run.config.trainer
+    dtype = DTYPES[trainer.precision]
+    model = run.parts.model(0).to(run.device, dtype).eval()
+    model.load_state_dict(run.weights)
+    index = np.arange(len(rows)) if index is None else index
+    loader = Loader(to_device(rows, run.device), run.parts.spec, [index], trainer.eval_batch_size, dtype)
+    name = next(iter(run.parts.spec.targets))
+    with torch.no_grad():
+        return torch.cat([model(batch.inputs)[name].cpu() for batch, _ in loader.epoch(0)])
+
+
+def _columns(name: str, target: TargetSpec, predictions: Tensor) -> list[str]:
+    if target.problem == "binary":
+        return [f"p({target.labels[1] if target.labels else name})"]
+    if predictions.ndim == 1:
+        return [f"{name} ({target.unit})" if target.unit else name]
+    return [f"p({target.labels[i] if target.labels else i})" for i in range(predictions.shape[1])]
+
+
+def _shown(target: TargetSpec, value: Tensor) -> list[str]:
+    """The class, where there is one, then the numbers."""
+    numbers = [f"{float(v):.6g}" for v in value.reshape(-1)]
+    if target.problem == "binary":
+        return [_label(target, value > 0.5), *numbers]
+    if target.problem == "multiclass":
+        return [_label(target, value.argmax()), *numbers]
+    if target.problem == "multilabel":
+        return [" ".join(_label(target, i) for i, v in enumerate(value) if v > 0.5), *numbers]
+    return numbers
+
+
+def _label(target: TargetSpec, value: Any) -> str:
+    if not target.classes:
+        return f"{float(value):.6g}"
+    return target.labels[int(value)] if target.labels else str(int(value))
+
+
+def _narrow(row: list[str], target: TargetSpec) -> list[str]:
+    """On the screen, many classes shrink to the predicted one; the file has them all."""
+    if target.problem != "multiclass" or len(row) <= 8:
+        return row
+    if row[1] == "prediction":
+        return ["input", "prediction", "probability", *row[2 + target.classes :]]
+    numbers = row[2 : 2 + target.classes]
+    return [row[0], row[1], max(numbers, key=float), *row[2 + target.classes :]]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,77 @@
+"""The tables of `dlrun show`: layers with shapes and parameters, and the data card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlrun.assembly import Parts
+from dlrun.contracts import Bags, Column, Data, TargetSpec
+
+Drawn = tuple[str, list[str], list[list[Any]]]
+
+
+def layers(parts: Parts) -> Drawn:
+    """One row per layer: name, kind, output shape with the batch axis as None, parameters (Keras's summary)."""
+    with torch.device("meta"):
+        model = parts.model(0)
+    rows = []
+    for name, module in model.named_modules():
+        if not hasattr(module, "output"):
+            continue
+        count = sum(p.numel() for p in module.parameters())
+        rows.append([name, type(module).__name__, _shape(module.output.shape), f"{count:,}"])
+    total, trainable = _count(model, False), _count(model, True)
+    title = f"Layers · {total:,} parameters, {trainable:,} trainable, {total - trainable:,} frozen"
+    return title, ["layer", "kind", "output shape", "parameters"], rows
+
+
+def card(parts: Parts) -> Drawn:
+    """What the data are: rows, shapes, types, ranges, classes, and a sample as a person reads it."""
+    data: Data = parts.dataset.load()
+    rows: list[list[Any]] = [["source", data.source]]
+    for part, there in (("train", data.train), ("test", data.test)):
+        if there is None:
+            continue
+        rows.append([f"{part} rows", f"{len(there):,}"])
+        rows += [[f"{part} {name}", _column(column, parts.spec.inputs[name].shape)] for name, column in there.inputs.items()]
+        rows += [[f"{part} {name}", _target(t, parts.spec.targets[name])] for name, t in there.targets.items()]
+    rows += [[f"train[{i}]", parts.dataset.describe(data, "train", i)[:300]] for i in range(3)]
+    return f"Data · {type(parts.dataset).__name__}", ["", ""], rows
+
+
+def _column(column: Column, shape: tuple[int, ...]) -> str:
+    if isinstance(column, Bags):
+        sizes = (column.offsets[1:] - column.offsets[:-1]).numpy()
+        return (
+            f"multi-hot {_shape(shape)}, kept as indices {int(column.values.min())} to {int(column.values.max())}; "
+            f"{sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
+        )
+    return f"{_shape(column.shape[1:])} {_dtype(column)}, {float(column.min()):g} to {float(column.max()):g}"
+
+
+def _target(values: Tensor, target: TargetSpec) -> str:
+    if not target.classes:
+        mean, std = float(values.float().mean()), float(values.float().std())
+        return f"{target.problem}, {float(values.min()):g} to {float(values.max()):g} {target.unit}, mean {mean:.3g}, std {std:.3g}"
+    if target.problem == "multilabel":
+        return f"{target.problem}, {target.classes} labels"
+    labels, counts = np.unique(values.numpy(), return_counts=True)
+    names = [target.labels[int(v)] if target.labels else str(int(v)) for v in labels]
+    shown = ", ".join(f"{n} {c:,}" for n, c in list(zip(names, counts, strict=True))[:12])
+    return f"{target.problem}, {target.classes} classes: {shown}"
+
+
+def _count(model: nn.Module, trainable: bool) -> int:
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable)
+
+
+def _shape(shape: Any) -> str:
+    return "(" + ", ".join(["None", *map(str, shape)]) + ")"
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
