@@ -106,13 +106,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Data:
-    """A loaded dataset. val: only where the source brings its own. extras: plain things that later commands
+    """A loaded dataset. extras: plain things that later commands
     need to turn rows back into something readable (word index, mean and std)."""
 
     spec: DataSpec
     train: Rows
     test: Rows | None
-    val: Rows | None = None
     source: Literal["real", "sample"] = "real"
     extras: dict[str, Any] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
@@ -158,12 +157,14 @@ class Split:
 
 
 class Loss(Protocol):
-    """`(outputs, targets) -> Tensor[B]`, one value per row, never reduced. `key` names the target it reads.
+    """`(outputs, targets) -> Tensor[B]`, one value per row, never reduced.
 
+    name: which loss it is, resolved where it was `auto`. key: the target it reads.
     outputs: for a target `t` the model gives `outputs[t]`, the prediction after the last activation, and
     `outputs[t + "_logits"]`, the value before it.
     """
 
+    name: str
     key: str
 
     def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor: ...
@@ -171,9 +172,11 @@ class Loss(Protocol):
 
 class Metric(Protocol):
     """A measure that sums over batches: `update` gives a state that may be added to others, `compute` turns
-    the sum into a number. higher_is_better: for choosing the best epoch. key: the target it reads."""
+    the sum into a number. state_size: S of that state. higher_is_better: for choosing the best epoch.
+    key: the target it reads."""
 
     key: str
+    state_size: int
     higher_is_better: bool
 
     def update(

@@ -42,9 +42,8 @@ class Objective(nn.Module):
             rows: Any = len(per_row)
             loss_sum = per_row.sum()
         else:
-            rows = batch.mask.sum()
+            rows = batch.mask.sum()  # at least 1: members of a stack have equally many batches
             loss_sum = (per_row * batch.mask).sum()
-            rows = rows.clamp(min=1)
         objective = loss_sum / rows
         penalty = torch.zeros_like(objective)
         for layer in self.penalised:
@@ -59,9 +58,10 @@ class Objective(nn.Module):
         values = {"loss": float(sums[0]) / rows}
         if self.penalised:
             values["penalty"] = float(sums[1]) / rows
-        width = (len(sums) - 2) // max(len(self.metrics), 1)
-        for i, (name, metric) in enumerate(self.metrics.items()):
-            values[name] = metric.compute(sums[2 + i * width : 2 + (i + 1) * width])
+        first = 2
+        for name, metric in self.metrics.items():
+            values[name] = metric.compute(sums[first : first + metric.state_size])
+            first += metric.state_size
         return values
 
 

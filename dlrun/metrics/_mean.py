@@ -21,6 +21,7 @@ class RowMean:
     key: str
     higher_is_better: bool
     per_row: Callable[[Tensor, Tensor], Tensor]
+    state_size: int = 2
 
     def update(
         self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None

@@ -1,0 +1,43 @@
+"""What all tests share. No test touches the user's cache, run folders or logging."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logger() -> Iterator[None]:
+    log = logging.getLogger("dlrun")
+    before = (list(log.handlers), log.level, log.propagate)
+    yield
+    log.handlers, log.level, log.propagate = before
+
+
+@pytest.fixture
+def mirror() -> Path:
+    """The folder of real data files; the test is skipped where there is none."""
+    folder = os.environ.get("DLRUN_MIRROR", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs real data: set DLRUN_MIRROR to a mirror folder")
+    return Path(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run commands in, with a data cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLRUN_DATA", str(tmp_path / "cache"))
+    monkeypatch.delenv("DLRUN_MIRROR", raising=False)
+    return tmp_path
