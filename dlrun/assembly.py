@@ -45,65 +45,83 @@ class Parts:
 
 
 def assemble(config: RunConfig) -> Parts:
-    """Build every part. Raises ConfigError with all that does not fit together."""
-    problems: list[Problem] = []
+    """Build every part. Raises ConfigError with all that does not fit together.
 
-    def attempt(path: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        try:
-            return build(*args, **kwargs)
-        except ConfigError as error:
-            problems.extend(error.problems)
-        except TypeError as error:  # a build that does not take what its group hands it
-            problems.append(Problem(path, str(error)))
-        return None
-
-    def section(group: str, part: Section, *context: Any) -> Any:
-        return attempt(group, registry.load(group, part.name), *context, **part.args)
-
-    dataset = section("dataset", config.dataset)
-    evaluation = section("evaluation", config.evaluation)
-    optimizer = section("optimizer", config.optimizer)
-    make_step = registry.load("step", config.step.name)
-    callbacks = {
-        name: attempt(f"callbacks.{name}", registry.load("callbacks", name), **args)
-        for name, args in config.callbacks.items()
-    }
+    A section that is None (`config.parse` found it wrong) is left out, and the others are checked all the
+    same; the ConfigError then raised may be empty.
+    """
+    builder = _Builder()
+    dataset = builder.section("dataset", config.dataset)
+    evaluation = builder.section("evaluation", config.evaluation)
+    optimizer = builder.section("optimizer", config.optimizer)
+    builder.mapping("callbacks", config.callbacks)
+    problems = builder.problems
+    if evaluation is not None:
+        problems += _check_monitors(evaluation, config)
     if dataset is None:
         raise ConfigError(problems)
     spec = dataset.spec
-    build_model = registry.load("architecture", config.architecture.name)
+    loss = builder.section("loss", config.loss, spec)
+    metrics = builder.mapping("metrics", config.metrics, spec)
 
     def model(seed: int) -> nn.Module:
         with seeded(seed):
-            built: nn.Module = build_model(spec, **config.architecture.args)
+            built: nn.Module = registry.load("architecture", config.architecture.name)(
+                spec, **config.architecture.args
+            )
         return built
 
-    with torch.device("meta"):
-        probe = attempt("architecture", model, 0)
-    loss = section("loss", config.loss, spec)
-    metrics = {
-        name: attempt(f"metrics.{name}", registry.load("metrics", name), spec, **args)
-        for name, args in config.metrics.items()
-    }
+    probe = None
+    if config.architecture:
+        with torch.device("meta"):
+            probe = builder.attempt("architecture", model, 0)
     warnings: list[str] = []
     if probe is not None and loss is not None:
         found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
         problems += found
     reason = why_not(probe, optimizer.unstackable) if probe is not None and optimizer is not None else None
     if evaluation is not None:
-        problems += _check_evaluation(evaluation, config, reason)
-        problems += _check_monitors(evaluation, config)
-    if problems:
+        problems += _check_evaluation(evaluation, reason)
+    if problems or None in (loss, probe, optimizer, evaluation, config.step):
         raise ConfigError(problems)
+    make_step = registry.load("step", config.step.name)
     return Parts(
         dataset, model, loss, metrics, optimizer, evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
-        lambda: {name: registry.load("callbacks", name)(**args) for name, args in config.callbacks.items()},
+        lambda: builder.mapping("callbacks", config.callbacks),
         warnings, reason,
     )  # fmt: skip
 
 
-def _check_evaluation(evaluation: Any, config: RunConfig, unstackable: str | None) -> list[Problem]:
+class _Builder:
+    """Builds components and gathers what they object to."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def attempt(self, path: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What `build` makes of its arguments, or None."""
+        try:
+            return build(*args, **kwargs)
+        except ConfigError as error:
+            self.problems += error.problems
+        except TypeError as error:  # a build that does not take what its group hands it
+            self.problems.append(Problem(path, str(error)))
+        return None
+
+    def section(self, group: str, part: Section | None, *context: Any) -> Any:
+        """One component."""
+        return part and self.attempt(group, registry.load(group, part.name), *context, **part.args)
+
+    def mapping(self, group: str, parts: dict[str, dict[str, Any]], *context: Any) -> dict[str, Any]:
+        """Several of a group, by name."""
+        return {
+            name: self.attempt(f"{group}.{name}", registry.load(group, name), *context, **args)
+            for name, args in parts.items()
+        }
+
+
+def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:
     """Stages that contradict each other."""
     problems = []
     models = evaluation.folds * evaluation.n_repeats

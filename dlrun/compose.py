@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra.version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -40,6 +41,14 @@ class Composed:
     choices: dict[str, Any]
     problems: list[Problem] = field(default_factory=list)
 
+    def to_yaml(self, package: str | None = None, resolve: bool = False) -> str:
+        """The config, or the part of it at the dotted key `package`. Raises ConfigError for an unknown one."""
+        part = OmegaConf.select(self.config, package) if package else self.config
+        if part is None:
+            keys = flatten(self.config)
+            raise ConfigError(Problem("--package", f"no key '{package}'", f"{nearest(str(package), keys)}"))
+        return OmegaConf.to_yaml(part, resolve=resolve).rstrip() if OmegaConf.is_config(part) else str(part)
+
 
 class Composer:
     """Composes `config.yaml` with groups, a task and overrides. config_dirs: the user's own, first ones win."""
@@ -53,8 +62,8 @@ class Composer:
         path = create_config_search_path(f"file://{CONFIGS}")
         for folder in reversed(self.config_dirs):
             path.prepend(provider="command-line", path=f"file://{folder.resolve()}")
-        self.hydra = Hydra.create_main_hydra2(task_name="dlrun", config_search_path=path)
-        self.loader = self.hydra.config_loader
+        self.loader = ConfigLoaderImpl(config_search_path=path)
+        self.hydra = Hydra(task_name="dlrun", config_loader=self.loader)
 
     def options(self, group: str) -> list[str]:
         """The names that a config group offers; empty when there is no such group."""
@@ -79,6 +88,25 @@ class Composer:
             raise ConfigError(problems + (found or error.problems)) from None
 
     def _compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
+        config, choices = self._hydra_compose(words, mode)
+        for group in self._rechosen(words, choices, mode):
+            # What the task says about this group is about the component that it had chosen.
+            own = [w for w in words if w.lstrip("+~").startswith((f"{group}=", f"{group}."))]
+            config[group] = self._hydra_compose(own, mode)[0][group]
+        return config, choices
+
+    def _rechosen(self, words: list[str], choices: dict[str, Any], mode: RunMode) -> list[str]:
+        """Groups in which the command line chooses another component than the task does."""
+        task = choices.get("task")
+        named = [w.partition("=")[0] for w in words]
+        groups = [g for g in self.groups() if g in named and g != "task"]
+        if not task or not groups:
+            return []
+        of_task = self._hydra_compose([f"task={task}"], mode)[0]
+        chosen = self._hydra_compose(words, mode)[0]
+        return [g for g in groups if _component(of_task[g]) != _component(chosen[g])]
+
+    def _hydra_compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
         try:
             config = self.hydra.compose_config(
                 "config", overrides=list(words), run_mode=mode, validate_sweep_overrides=False
@@ -166,6 +194,11 @@ class Composer:
             return word, []
         mended = next((o for o in options if nearest(bad[0], options) == f"Did you mean '{o}'?"), None)
         return (f"{group}={mended}" if mended else None), problems
+
+
+def _component(section: Any) -> Any:
+    """What tells one option of a group from another: its name, or the names in it."""
+    return section.get("name", sorted(section)) if isinstance(section, DictConfig) else section
 
 
 def flatten(config: DictConfig, prefix: str = "") -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -88,13 +89,15 @@ class RunConfig:
 
 SECTIONS = ("dataset", "architecture", "loss", "optimizer", "step", "evaluation")
 SCALARS = {"seed": int, "runs_dir": str, "rerun": bool, "init_from": str | None}
+SCALARS_IF_WRONG = {"seed": 0, "runs_dir": "runs", "rerun": False, "init_from": None}
 
 
 def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tuple[RunConfig | None, list[Problem]]:
     """Names, types and arguments of every section against the components' signatures.
 
-    task: the recipe's name; without one the run is called after dataset and architecture.
-    Returns the RunConfig, or None when the problems leave nothing to build.
+    task: the recipe's name; without one the run is called after dataset and architecture. Returns the
+    RunConfig and what is wrong with it. Where there are problems it is only good for further checks: wrong
+    arguments are left out of it, and a section that can't be built is None; without any section so is it.
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
@@ -106,37 +109,17 @@ def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tu
     for key in plain:
         if key not in known:
             problems.append(Problem(str(key), "no such key", f"{nearest(str(key), known)} {available(known)}".strip()))
-    parsed: dict[str, Any] = {}
-    for key in SECTIONS:
-        parsed[key] = _section(key, plain.get(key), problems)
-    for key in ("metrics", "callbacks"):
-        parsed[key] = _mapping(key, plain.get(key), problems)
-    scalars = {k: (t, ...) for k, t in SCALARS.items()}
+    parsed: dict[str, Any] = {key: _section(key, plain.get(key), problems) for key in SECTIONS}
+    parsed |= {key: _mapping(key, plain.get(key), problems) for key in ("metrics", "callbacks")}
     given = {k: plain[k] for k in SCALARS if k in plain}
-    parsed |= _checked("", scalars, given, problems)
-    trainer = {f.name: (t, f.default) for f in fields(TrainerConfig) for t in [_type_of(f.name)]}
-    checked = _checked("trainer", trainer, plain.get("trainer") or {}, problems)
-    if problems:
+    parsed |= SCALARS_IF_WRONG | _checked("", {k: (t, ...) for k, t in SCALARS.items()}, given, problems)
+    hints = get_type_hints(TrainerConfig, include_extras=True)
+    types = {f.name: (hints[f.name], f.default) for f in fields(TrainerConfig)}
+    trainer = TrainerConfig(**_checked("trainer", types, plain.get("trainer") or {}, problems))
+    if not any(parsed[key] for key in SECTIONS):
         return None, problems
-    name = task or f"{parsed['dataset'].name}_{parsed['architecture'].name}"
-    return RunConfig(task=name, trainer=TrainerConfig(**checked), **parsed), []
-
-
-def build_arguments(group: str, name: str, args: Mapping[str, Any], path: str) -> list[Problem]:
-    """Bind a component's arguments to its `build` signature: unknown, missing and wrongly typed ones."""
-    try:
-        build: Callable[..., Any] = registry.load(group, name)
-    except ConfigError as error:
-        return error.problems
-    problems: list[Problem] = []
-    _checked(path, registry.arguments(build), args, problems)
-    return problems
-
-
-def _type_of(field: str) -> Any:
-    from typing import get_type_hints
-
-    return get_type_hints(TrainerConfig, include_extras=True)[field]
+    name = task or "_".join(parsed[key].name for key in ("dataset", "architecture") if parsed[key])
+    return RunConfig(task=name, trainer=trainer, **parsed), problems
 
 
 def _section(key: str, node: Any, problems: list[Problem]) -> Section | None:
@@ -145,29 +128,53 @@ def _section(key: str, node: Any, problems: list[Problem]) -> Section | None:
         problems.append(Problem(key, f"expected a section with a name, received {node!r}", offered))
         return None
     args = {str(k): v for k, v in node.items() if k != "name"}
-    problems += build_arguments(key, node["name"], args, key)
-    return Section(node["name"], args)
+    fitting = _bound(key, node["name"], args, key, problems)
+    return None if fitting is None else Section(node["name"], fitting)
 
 
 def _mapping(key: str, node: Any, problems: list[Problem]) -> dict[str, dict[str, Any]]:
-    if not isinstance(node or {}, dict):
+    if not isinstance(node or {}, dict) or not all(isinstance(a or {}, dict) for a in (node or {}).values()):
         problems.append(Problem(key, f"expected names with their arguments, received {node!r}"))
         return {}
-    sections = {str(name): dict(args or {}) for name, args in (node or {}).items()}
-    for name, args in sections.items():
-        problems += build_arguments(key, name, args, f"{key}.{name}")
-    return sections
+    bound = {
+        str(name): _bound(key, str(name), args or {}, f"{key}.{name}", problems)
+        for name, args in (node or {}).items()
+    }
+    return {name: args for name, args in bound.items() if args is not None}
+
+
+def _bound(
+    group: str, name: str, args: Mapping[str, Any], path: str, problems: list[Problem]
+) -> dict[str, Any] | None:
+    """The arguments that fit a component's `build`; None when it is unknown or one that it needs is wrong."""
+    try:
+        types = registry.arguments(registry.load(group, name))
+    except ConfigError as error:
+        problems += error.problems
+        return None
+    fitting = _checked(path, types, args, problems)
+    needed = [k for k, (_, default) in types.items() if default is ...]
+    return {k: v for k, v in fitting.items() if k in args} if all(k in fitting for k in needed) else None
 
 
 def _checked(path: str, types: Mapping[str, tuple[Any, Any]], given: Any, problems: list[Problem]) -> dict[str, Any]:
-    """Values of `given` that fit `types`; what does not fit is added to `problems`."""
+    """The values of `given` that fit `types`; what does not fit is added to `problems`, once per key."""
+    if not isinstance(given, dict):
+        problems.append(Problem(path, f"expected keys with values, received {given!r}"))
+        return {}
     model = create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=True), **dict(types))
     try:
-        return {k: getattr(model.model_validate(given), k) for k in types}
+        model.model_validate(given)
     except ValidationError as error:
+        by_key: dict[str, list[Problem]] = {}
+        wrong = set()
         for found in error.errors():
-            problems.append(_problem(path, types, found))
-        return {}
+            problem = _problem(path, types, found)
+            by_key.setdefault(problem.path, []).append(problem)
+            wrong.add(str(found["loc"][0]))
+        problems += [_merged(same) for same in by_key.values()]
+        return {k: v for k, v in given.items() if k not in wrong}
+    return dict(given)
 
 
 def _problem(path: str, types: Mapping[str, tuple[Any, Any]], found: Any) -> Problem:
@@ -179,8 +186,23 @@ def _problem(path: str, types: Mapping[str, tuple[Any, Any]], found: Any) -> Pro
     if found["type"] == "missing":
         return Problem(key, "missing: this argument has no default", f"set {key}=…")
     received = found["input"]
-    expected = found["msg"].replace("Input should be", "expected").replace("a valid", "a")
-    return Problem(key, f"{expected}, received {received!r} ({type(received).__name__})")
+    return Problem(key, f"{_expected(found)}, received {received!r} ({type(received).__name__})")
+
+
+def _expected(found: Any) -> str:
+    """pydantic's sentence in the words of all our errors."""
+    said = re.sub(r"^Input should be (a valid )?", "", found["msg"]).partition(", unable")[0]
+    article = "" if " " in said or said.startswith("'") else ("an " if said[0] in "aeiou" else "a ")
+    return f"expected {article}{said}"
+
+
+def _merged(same: list[Problem]) -> Problem:
+    """The alternatives of a union, which pydantic reports one by one, as one problem."""
+    if len(same) == 1:
+        return same[0]
+    expected = [p.message.partition(", received")[0].removeprefix("expected ") for p in same]
+    received = same[0].message.partition(", received")[2]
+    return replace(same[0], message=f"expected {' or '.join(dict.fromkeys(expected))}, received{received}")
 
 
 def _is_branch(part: str) -> bool:

@@ -17,10 +17,10 @@ def with_origins(problems: list[Problem], composer: Composer, composed: Composed
 
 
 def _origin(path: str, composer: Composer, composed: Composed, words: list[str]) -> str:
-    for word in words:
-        key = word.lstrip("+~").partition("=")[0]
-        if path == key or path.startswith(f"{key}.") or (key.startswith(f"{path}.") and path):
-            return f"command line: {word}"
+    keys = {word.lstrip("+~").partition("=")[0]: word for word in words}
+    about = [k for k in keys if path == k or path.startswith(f"{k}.") or (path and k.startswith(f"{path}."))]
+    if about:
+        return f"command line: {keys[max(about, key=len)]}"
     parts = path.split(".")
     task = composed.choices.get("task")
     group = parts[0]

@@ -5,27 +5,31 @@ A failed job is shown when it fails and does not stop the others; the table at t
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
-from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobStatus
 from omegaconf import DictConfig
 
-from dlrun import console
+from dlrun import console, registry
 from dlrun.compose import Composer
+from dlrun.config import parse
 from dlrun.errors import ConfigError, DlrunError
 
 log = logging.getLogger("dlrun")
 
 
-def sweep(composer: Composer, words: list[str]) -> int:
+def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
     """Run all jobs and show them; returns the exit code of the worst."""
     began = time.monotonic()
-    hydra: Hydra = composer.hydra
-    returned = hydra.multirun("config", job, [*words, "hydra.mode=MULTIRUN"], with_log_configuration=False)
+    run_one = functools.partial(job, config_dirs=composer.config_dirs, plugins=plugins)
+    returned = composer.hydra.multirun(
+        "config", run_one, [*words, "hydra.mode=MULTIRUN"], with_log_configuration=False
+    )
     jobs = [one for batch in returned for one in batch]
     rows, worst = [], 0
     for one in jobs:
@@ -39,9 +43,11 @@ def sweep(composer: Composer, words: list[str]) -> int:
     return worst
 
 
-def job(config: DictConfig) -> dict[str, Any]:
-    """One job of a sweep, called by Hydra's launcher: exit code and what to show of it."""
-    from dlrun.config import parse
+def job(_: DictConfig, config_dirs: list[Path], plugins: list[Path]) -> dict[str, Any]:
+    """One job of a sweep, called by Hydra's launcher, perhaps in another process: exit code and result.
+
+    Its words are composed once more, because ours is not quite Hydra's composition (`Composer.compose`).
+    """
     from dlrun.reporting import headline
     from dlrun.runner import run
 
@@ -49,10 +55,13 @@ def job(config: DictConfig) -> dict[str, Any]:
     told = " ".join(words)
     log.info("job: %s", told)
     try:
-        parsed, problems = parse(config, HydraConfig.get().runtime.choices.get("task"))
-        if parsed is None:
-            raise ConfigError(problems)
-        summary = run(parsed, words)
+        for folder in plugins:
+            registry.add_plugins(folder)
+        composed = Composer(config_dirs).compose(words)
+        config, problems = parse(composed.config, composed.choices.get("task"))
+        if config is None or problems or composed.problems:
+            raise ConfigError([*composed.problems, *problems])
+        summary = run(config, words)
     except DlrunError as error:
         console.error(error)
         first = (str(error).splitlines() or [""])[0]

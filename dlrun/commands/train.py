@@ -69,6 +69,9 @@ def main(words: list[str]) -> int:
     flags = parser().parse_intermixed_args(words)
     composer = composer_for(flags.config_dir, flags.plugins)
     checked = check(composer, flags.words, flags.multirun)
+    if flags.cfg == "job" and not flags.multirun:
+        print(composer.compose(flags.words).to_yaml(flags.package, flags.resolve))
+        return 0
     if flags.cfg:
         composer.hydra.show_cfg("config", flags.words, flags.cfg, flags.package, flags.resolve)
         return 0
@@ -78,7 +81,7 @@ def main(words: list[str]) -> int:
     if flags.multirun:
         from dlrun.sweeping import sweep
 
-        return sweep(composer, flags.words)
+        return sweep(composer, flags.words, registry.plugin_dirs())
     return train(checked, flags.words)
 
 
@@ -103,9 +106,9 @@ def check(composer: Composer, words: list[str], sweeping: bool) -> Any:
     for point in sweep_points(words) if sweeping else [words]:
         composed = composer.compose(point)
         config, found = parse(composed.config, composed.choices.get("task"))
-        found = composed.problems + with_origins(found, composer, composed, point)
         if config is not None:
-            found += with_origins(_fits(config), composer, composed, point)
+            found += _fits(config)
+        found = composed.problems + with_origins(found, composer, composed, point)
         problems |= {(p.path, p.message): p for p in found}
         first = first or config
     if problems:
