@@ -129,7 +129,8 @@ def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]
         problems.append(
             Problem(
                 "evaluation.test",
-                f"impossible without evaluation.refit: there are {models} models, and the test set is opened once",
+                f"impossible without evaluation.refit: there are {models} models, "
+                "and the test set is opened once",
                 "set evaluation.refit=best or to a number of epochs",
             )
         )

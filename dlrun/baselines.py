@@ -17,14 +17,17 @@ def baselines(
 ) -> Baselines:
     """Each metric's value for the best constant guess, learned from `train` targets, on `scored` targets.
 
-    Classes: the most frequent class. Labels: each label's majority. Numbers: the median for mae, else the mean.
-    Returns `{metric: {"value", "kind"}}`.
+    Classes: the most frequent class. Labels: each label's majority. Numbers: the median for mae, else
+    the mean. Returns `{metric: {"value", "kind"}}`.
     """
     found: Baselines = {}
     for name, metric in metrics.items():
         target, rows = spec.targets[metric.key], len(scored[metric.key])
         guess, kind = _constant(target.problem, target.classes, train[metric.key], name)
-        outputs = {metric.key: guess.expand(rows, *guess.shape), f"{metric.key}_logits": guess.expand(rows, *guess.shape)}
+        outputs = {
+            metric.key: guess.expand(rows, *guess.shape),
+            f"{metric.key}_logits": guess.expand(rows, *guess.shape),
+        }
         value = metric.compute(metric.update(outputs, scored, None))
         found[name] = {"value": value, "kind": kind}
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra.version
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
@@ -30,7 +31,7 @@ CONFIGS = next(d for d in (HERE / "configs", HERE.parent / "configs") if d.is_di
 
 HYDRA_KEYS = ("hydra.launcher.", "hydra.sweeper.params", "hydra.sweep.", "hydra.verbose", "hydra.mode")
 HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
-"""What a command line may say about Hydra itself. Everything else of that node can write files or run code."""
+"""What a command line may say about Hydra itself; the rest of that node can write files or run code."""
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Composed:
     problems: list[Problem] = field(default_factory=list)
 
     def to_yaml(self, package: str | None = None, resolve: bool = False) -> str:
-        """The config, or the part of it at the dotted key `package`. Raises ConfigError for an unknown one."""
+        """The config, or its part at the dotted key `package`. Raises ConfigError for an unknown one."""
         part = OmegaConf.select(self.config, package) if package else self.config
         if part is None:
             keys = flatten(self.config)
@@ -51,7 +52,7 @@ class Composed:
 
 
 class Composer:
-    """Composes `config.yaml` with groups, a task and overrides. config_dirs: the user's own, first ones win."""
+    """Composes `config.yaml` with groups, task and overrides. config_dirs: the user's, first ones win."""
 
     def __init__(self, config_dirs: list[Path] | None = None):
         hydra.version.setbase("1.3")
@@ -111,7 +112,7 @@ class Composer:
             config = self.hydra.compose_config(
                 "config", overrides=list(words), run_mode=mode, validate_sweep_overrides=False
             )
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise ConfigError(str(error).split("\nSee https")[0].strip()) from None
         self._refuse_foreign_hydra_node(config, words, mode)
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
@@ -167,7 +168,11 @@ class Composer:
             key = override.key_or_group
             if key.split(".")[0] in unknown:
                 continue
-            if override.is_add() or override.is_force_add() or OmegaConf.select(base, key, default=flat) is not flat:
+            if (
+                override.is_add()
+                or override.is_force_add()
+                or OmegaConf.select(base, key, default=flat) is not flat
+            ):
                 kept.append(word)
                 continue
             siblings = {k for k in flat if "." in key and k.startswith(key.rpartition(".")[0] + ".")}
@@ -217,9 +222,7 @@ def sweep_points(words: list[str]) -> list[list[str]]:
     """Command lines that together name every value of a sweep once (not every combination)."""
     choices = [_choices(word) for word in words]
     first = [c[0] for c in choices]
-    return [first] + [
-        [*first[:i], other, *first[i + 1 :]] for i, c in enumerate(choices) for other in c[1:]
-    ]
+    return [first] + [[*first[:i], other, *first[i + 1 :]] for i, c in enumerate(choices) for other in c[1:]]
 
 
 def _choices(word: str) -> list[str]:

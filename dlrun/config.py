@@ -92,7 +92,9 @@ SCALARS = {"seed": int, "runs_dir": str, "rerun": bool, "init_from": str | None}
 SCALARS_IF_WRONG = {"seed": 0, "runs_dir": "runs", "rerun": False, "init_from": None}
 
 
-def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tuple[RunConfig | None, list[Problem]]:
+def parse(
+    config: DictConfig | Mapping[str, Any], task: str | None = None
+) -> tuple[RunConfig | None, list[Problem]]:
     """Names, types and arguments of every section against the components' signatures.
 
     task: the recipe's name; without one the run is called after dataset and architecture. Returns the
@@ -100,7 +102,9 @@ def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tu
     arguments are left out of it, and a section that can't be built is None; without any section so is it.
     """
     try:
-        plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
+        plain = (
+            OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
+        )
     except OmegaConfBaseException as error:
         return None, [Problem(getattr(error, "full_key", "") or "", str(error).splitlines()[0])]
     assert isinstance(plain, dict)
@@ -108,7 +112,9 @@ def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tu
     known = {f.name for f in fields(RunConfig)}
     for key in plain:
         if key not in known:
-            problems.append(Problem(str(key), "no such key", f"{nearest(str(key), known)} {available(known)}".strip()))
+            problems.append(
+                Problem(str(key), "no such key", f"{nearest(str(key), known)} {available(known)}".strip())
+            )
     parsed: dict[str, Any] = {key: _section(key, plain.get(key), problems) for key in SECTIONS}
     parsed |= {key: _mapping(key, plain.get(key), problems) for key in ("metrics", "callbacks")}
     given = {k: plain[k] for k in SCALARS if k in plain}
@@ -157,12 +163,15 @@ def _bound(
     return {k: v for k, v in fitting.items() if k in args} if all(k in fitting for k in needed) else None
 
 
-def _checked(path: str, types: Mapping[str, tuple[Any, Any]], given: Any, problems: list[Problem]) -> dict[str, Any]:
+def _checked(
+    path: str, types: Mapping[str, tuple[Any, Any]], given: Any, problems: list[Problem]
+) -> dict[str, Any]:
     """The values of `given` that fit `types`; what does not fit is added to `problems`, once per key."""
     if not isinstance(given, dict):
         problems.append(Problem(path, f"expected keys with values, received {given!r}"))
         return {}
-    model = create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=True), **dict(types))
+    fields_: dict[str, Any] = dict(types)
+    model = create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields_)
     try:
         model.model_validate(given)
     except ValidationError as error:
@@ -207,4 +216,9 @@ def _merged(same: list[Problem]) -> Problem:
 
 def _is_branch(part: str) -> bool:
     """pydantic names the branch of a union in an error's location, such as `list[constrained-int]`."""
-    return any(mark in part for mark in ("[", "constrained-", "literal")) or part in {"int", "float", "str", "bool"}
+    return any(mark in part for mark in ("[", "constrained-", "literal")) or part in {
+        "int",
+        "float",
+        "str",
+        "bool",
+    }

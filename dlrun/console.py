@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,13 +19,16 @@ log = logging.getLogger("dlrun")
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
+SAMPLE = "SAMPLE DATA, no result of the book"
+"""What every table says whose figures come from sample data."""
+
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = escape(record.getMessage())
         if record.levelno >= logging.WARNING:
             text = f"[yellow]warning:[/] {text}"
-        err.print(text, soft_wrap=True)
+        _print(err, text)
 
 
 def configure(quiet: bool) -> None:
@@ -53,48 +57,86 @@ def logging_to(path: Path) -> Iterator[None]:
 def error(problem: DlrunError) -> None:
     """An error for the user: what is wrong, where, what to do; never a traceback."""
     if not isinstance(problem, ConfigError):
-        err.print(f"[bold red]error:[/] {escape(str(problem))}", soft_wrap=True)
+        _print(err, f"[bold red]error:[/] {escape(str(problem))}")
         return
     n = len(problem.problems)
     count = "1 problem" if n == 1 else f"{n} problems"
-    err.print(f"[bold red]{count}[/] in this command; nothing was read or written", soft_wrap=True)
+    _print(err, f"[bold red]{count}[/] in this command; nothing was read or written")
     for i, p in enumerate(problem.problems, 1):
         name = f"[bold]{escape(p.path)}[/]: " if p.path else ""
-        err.print(f"\n{i}. {name}{escape(p.message)}", soft_wrap=True)
+        _print(err, f"\n{i}. {name}{escape(p.message)}")
         for line in (p.hint, f"stands in: {p.origin}" if p.origin else ""):
             if line:
-                err.print(f"   {escape(line)}", soft_wrap=True)
+                _print(err, f"   {escape(line)}")
 
 
 def say(text: str) -> None:
-    """One line of plain text on stdout."""
-    out.print(escape(text), soft_wrap=True)
+    """Plain text on stdout; lines are broken between words on a terminal only."""
+    _print(out, escape(text))
+
+
+def _print(console: Console, markup: str) -> None:
+    console.print(markup, soft_wrap=not console.is_terminal)
 
 
 def table(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "", right: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    title: str = "",
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    sample: bool = False,
 ) -> None:
-    """A table; tab-separated lines where stdout is no terminal, so that other programs can read it whole.
+    """A table; without a title tab-separated lines where stdout is no terminal, for other programs to read.
 
-    right: columns to align to the right.
+    right: columns of figures, aligned to the right. whole: columns that are never broken over lines; nor are
+    figures. optional: columns to leave out, in this order, while the terminal is too narrow for all.
+    sample: whether the figures come from sample data, which the title then says.
     """
     if not out.is_terminal and not title:
         for row in [columns, *rows]:
             out.print("\t".join(str(v) for v in row), soft_wrap=True, markup=False)
         return
-    drawn = Table(title=escape(title) or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    if title:
+        marked = f" · [bold yellow]{SAMPLE}[/]" if sample else ""
+        _print(out, f"[bold]{escape(title)}[/]{marked}")
+    width = out.width if out.is_terminal else 120
+    firm = (*right, *whole)
+    hidden: list[str] = []
+    for name in optional:
+        if _width([c for c in columns if c not in hidden], columns, rows, firm) > width and name in columns:
+            hidden.append(name)
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        drawn.add_column(escape(column), justify="right" if column in right else "left", overflow="fold")
+        if column not in hidden:
+            drawn.add_column(
+                escape(column), justify="right" if column in right else "left", no_wrap=column in firm, overflow="fold"
+            )
     for row in rows:
-        drawn.add_row(*(escape(str(v)) for v in row))
-    Console(highlight=False, quiet=out.quiet, width=None if out.is_terminal else 120).print(drawn)
+        drawn.add_row(*(escape(str(v)) for c, v in zip(columns, row, strict=True) if c not in hidden))
+    Console(highlight=False, quiet=out.quiet, width=width).print(drawn)
+    if hidden:
+        say(f"not shown for want of width: {', '.join(hidden)}; a pipe has them all: | cat")
+
+
+def _width(shown: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]], firm: Sequence[str]) -> int:
+    """Cells that a table needs: all of its firm columns, and 16 of each other one."""
+    need = 2 * (len(shown) - 1)
+    for i, column in enumerate(columns):
+        if column in shown:
+            widest = max(cell_len(line) for v in (column, *(r[i] for r in rows)) for line in str(v).split("\n"))
+            need += widest if column in firm else min(widest, 16)
+    return need
 
 
 def number(value: Any) -> str:
     """A figure as tables show it: four significant digits, `-` for none."""
     if value is None:
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def wants_bar() -> bool:

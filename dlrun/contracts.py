@@ -167,7 +167,9 @@ class Loss(Protocol):
     name: str
     key: str
 
-    def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor: ...
+    def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """One value per row, [B]."""
+        ...
 
 
 class Metric(Protocol):
@@ -201,11 +203,15 @@ class OptimizerSpec:
 
 class Evaluation(Protocol):
     """What `build` of a file in `evaluations/` returns. refit: train a final model on train + validation for
-    the best epoch count ("best") or for a number of epochs. test: open the test set once, at the end."""
+    the best epoch count ("best") or for a number of epochs. test: open the test set once, at the end. folds:
+    models per repeat. validates: whether any rows are held out. stack: train the models as one."""
 
+    folds: int
+    n_repeats: int
+    validates: bool
+    stack: Literal["auto", "always", "never"]
     refit: bool | int | str
     test: bool
-    n_repeats: int
 
     def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0) -> list[Split]:
         """Splits of `len(targets)` rows. scale: rows at hand over rows of the real data (counts shrink with
@@ -226,8 +232,13 @@ class Step(Protocol):
         """The sums to report, learning nothing."""
         ...
 
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+    def state_dict(self) -> dict[str, Any]:
+        """Models and optimizer: tensors and plain data."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Back to a saved state."""
+        ...
 
 
 class Callback:

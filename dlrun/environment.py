@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("dlrun", "torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "safetensors")
+PACKAGES = ("dlrun", "torch", "torchvision", "hydra-core", "omegaconf", "pydantic", "rich", "numpy",
+            "scikit-learn", "matplotlib", "pooch", "safetensors")  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -27,7 +28,10 @@ def git(folder: Path) -> dict[str, Any]:
     """`{"commit", "dirty"}` of the checkout that `folder` is in; empty outside one."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+        return {
+            "commit": commit,
+            "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
+        }
     except (OSError, subprocess.SubprocessError):
         return {}
 

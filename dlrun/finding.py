@@ -1,4 +1,5 @@
-"""From what a user types to a run on disk: a path, a signature, task/signature, or a task's newest run."""
+"""From what a user types to a run on disk: a path, a signature (or its first four digits and more),
+task/signature, or a task's newest run."""
 
 from __future__ import annotations
 
@@ -15,11 +16,14 @@ def find_run(word: str, runs_dir: Path) -> RunFolder:
             return RunFolder(path)
     folders = all_folders(runs_dir)
     matches = [f for f in folders if word in (f.path.name, f.path.parent.name)]
-    matches = matches or [f for f in folders if len(word) >= 4 and f.path.name.startswith(word)]
+    *task, start = word.rsplit("/", 1)
+    same = [f for f in folders if not task or f.path.parent.name == task[0]]
+    matches = matches or [f for f in same if len(start) >= 4 and f.path.name.startswith(start)]
     if matches:
         return matches[0]
-    known = {f.path.parent.name for f in folders} | {f.path.name for f in folders}
-    hint = f"{nearest(word, known)} {available({f'{f.path.parent.name}/{f.path.name}' for f in folders})}".strip()
+    full = {f"{f.path.parent.name}/{f.path.name}" for f in folders}
+    known = {f.path.parent.name for f in folders} | {f.path.name for f in folders} | full
+    hint = f"{nearest(word, known)} {available(full)}; dlrun runs shows them".strip()
     raise ConfigError(Problem("run", f"no run '{word}' in {runs_dir}", hint))
 
 

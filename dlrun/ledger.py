@@ -1,4 +1,4 @@
-"""Who opened a test set, and how many configurations were chosen by one validation set (book 4.2.1, 4.5.7)."""
+"""Who opened a test set, and how many configurations one validation set has judged (book 4.2.1, 4.5.7)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,15 @@ def read(runs_dir: Path) -> list[dict[str, Any]]:
 def validation_id(config: dict[str, Any]) -> str:
     """What the runs that were validated on the same rows have in common.
 
-    config: a run's `config.yaml`. Rows depend on the dataset, the split rule and, where it shuffles, the seed.
+    config: a run's `config.yaml`. The rows depend on the dataset, the split rule and, where it shuffles,
+    the seed.
     """
-    evaluation = {k: v for k, v in config["evaluation"].items() if k not in ("stack", "refit", "test", "n_repeats")}
-    shuffles = evaluation.get("order") == "shuffled" or evaluation.get("shuffle") or "iterated" in evaluation["name"]
+    evaluation = {
+        k: v for k, v in config["evaluation"].items() if k not in ("stack", "refit", "test", "n_repeats")
+    }
+    shuffles = (
+        evaluation.get("order") == "shuffled" or evaluation.get("shuffle") or "iterated" in evaluation["name"]
+    )
     seed = config["seed"] if shuffles else None
     text = json.dumps([config["dataset"], evaluation, seed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -54,8 +54,8 @@ def _status(folder: RunFolder) -> Iterator[None]:
     folder.write_status("running")
     try:
         yield
-    except (Preempted, Interrupted) as error:
-        folder.write_status("preempted", why=str(error))
+    except (Preempted, Interrupted, KeyboardInterrupt) as error:
+        folder.write_status("preempted", why=str(error) or "interrupted")
         raise
     except BaseException as error:
         reason = str(error) or type(error).__name__

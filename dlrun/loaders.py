@@ -50,7 +50,8 @@ class Loader:
             for name, c in rows.inputs.items()
             if isinstance(c, Bags)
         }
-        self.device = next(iter(self.targets.values())).device
+        first = next(iter(rows.inputs.values()))
+        self.device = (first.values if isinstance(first, Bags) else first).device
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Portion]:
         """The batches of one epoch, from batch `start` on. The order depends on seed and epoch alone."""

@@ -31,9 +31,12 @@ class Loaded:
 def load(run: str, runs_dir: str, which: str = "last", split: str = "", device: str = "auto") -> Loaded:
     """Find a run and read it; nothing in its folder can name code. Raises ConfigError or RunError."""
     folder = find_run(run, Path(runs_dir))
-    plain = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-    config, problems = parse(plain, plain["task"])
-    if config is None:
+    try:
+        plain = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        config, problems = parse(plain, plain["task"])
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        raise ConfigError(f"{folder.config} is no config of a run: {error}") from None
+    if config is None or problems:
         raise ConfigError(problems)
     weights = load_weights(final_weights(folder, which, split or None))
     return Loaded(folder, config, assemble(config), weights, devices.pick(device))

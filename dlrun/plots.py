@@ -12,15 +12,15 @@ from dlrun.files import writing
 HEAD = ("stage", "repeat", "fold", "epoch", "split")
 
 
-def draw_history(rows: list[dict[str, Any]], folder: Path, dpi: int = 120) -> list[Path]:
+def draw_history(rows: list[dict[str, Any]], folder: Path, title: str, dpi: int = 120) -> list[Path]:
     """One PNG per logged value, such as `loss.png`. Several splits: their mean, and a band of one standard
-    deviation. Returns the files."""
+    deviation. title: what was trained. Returns the files."""
     fit = [row for row in rows if row["stage"] == "fit"]
     names = [name for name in (fit[0] if fit else {}) if name not in HEAD]
-    return [_draw(name, fit, folder / f"{name}.png", dpi) for name in names]
+    return [_draw(name, fit, folder / f"{name}.png", title, dpi) for name in names]
 
 
-def _draw(name: str, rows: list[dict[str, Any]], path: Path, dpi: int) -> Path:
+def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, dpi: int) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -36,16 +36,20 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, dpi: int) -> Path:
         if not len(epochs):
             continue
         label = label if n == 1 else f"{label}, mean of {n}"
+        style = "o" if len(epochs) == 1 else style  # a line through one point can't be seen
         axes.plot(epochs, mean, style, color=color, label=label, markersize=4 if len(epochs) <= 60 else 2)
         if n > 1:
             axes.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.18, linewidth=0)
         if part == "val" and name == "loss" and len(epochs) > 1:
             best = int(np.argmin(mean))
             axes.axvline(epochs[best], color="0.6", linewidth=1, linestyle=":", zorder=0)
-            axes.annotate(f"lowest: epoch {epochs[best]}", (epochs[best], mean[best]), xytext=(6, -14),
-                          textcoords="offset points", fontsize=8, color="0.35")  # fmt: skip
-    axes.set(xlabel="epoch", ylabel=name, title=f"Training and validation {name}")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            late = 2 * best > len(epochs)  # the words go where there is room
+            axes.annotate(f"lowest: epoch {epochs[best]}", (epochs[best], mean[best]), xytext=(-6 if late else 6, -14),
+                          ha="right" if late else "left", textcoords="offset points", fontsize=8, color="0.35")  # fmt: skip
+    parts = "training and validation" if any(r["split"] == "val" for r in rows) else "training"
+    axes.set_title(f"{title}: {parts} {name}", fontsize=11, parse_math=False)
+    axes.set(xlabel="epoch", ylabel=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     with writing(path) as aside:

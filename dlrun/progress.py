@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from rich import progress
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.text import Text
 
@@ -27,7 +29,7 @@ class Progress(Callback):
 
     def __init__(self, title: str, steps: int, folder: RunFolder):
         self.title, self.steps, self.folder = title, steps, folder
-        self.bar: progress.Progress | None = None
+        self.bar: _Bar | None = None
         self.drawn = 0.0
         self.began = time.monotonic()
         self.first = 0
@@ -37,16 +39,9 @@ class Progress(Callback):
         self.began = time.monotonic()
         self.first = fit.done * self.steps + fit.batch
         if console.wants_bar():
-            self.bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(bar_width=20),
-                progress.TextColumn("{task.fields[values]}"),
-                _Rate(),
-                progress.TimeRemainingColumn(),
-                console=console.err,
-                auto_refresh=False,
-            )
-            self.bar.add_task(escape(self.title), total=fit.epochs * self.steps, completed=self.first, values="")
+            self.bar = _Bar(console=console.err, auto_refresh=False)
+            self.bar.add_task(escape(self.title), total=fit.epochs * self.steps, completed=self.first)
+            self._redraw(fit, self.first)
             self.bar.start()
 
     def on_batch_end(self, fit: Any) -> None:
@@ -82,22 +77,55 @@ class Progress(Callback):
 
     def _redraw(self, fit: Any, completed: int) -> None:
         assert self.bar
-        values = f"epoch {fit.epoch}/{fit.epochs} {_values(fit)}"
-        self.bar.update(self.bar.task_ids[0], completed=completed, values=escape(values))
+        self.bar.values = _values(fit)
+        epoch = f"epoch {min(max(fit.epoch, 1), fit.epochs)}/{fit.epochs}"
+        self.bar.update(self.bar.task_ids[0], completed=completed, epoch=epoch)
         self.bar.refresh()
+
+
+class _Bar(progress.Progress):
+    """Two lines, so that 80 columns are enough: where the training is, and the last complete epoch's values."""
+
+    values = ""
+
+    @classmethod
+    def get_default_columns(cls) -> tuple[progress.ProgressColumn, ...]:
+        """What the first line shows."""
+        return (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=20),
+            progress.TextColumn("{task.fields[epoch]}"),
+            _Rate(),
+            _Left(),
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar and, once there are any, the values; broken over lines where they are many."""
+        yield self.make_tasks_table(self.tasks)
+        if self.values:
+            yield Text(self.values)
 
 
 class _Rate(progress.ProgressColumn):
     def render(self, task: progress.Task) -> Text:
         """Updates per second."""
-        return Text(f"{task.speed:,.0f} updates/s" if task.speed else "", style="cyan")
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} updates/s" if speed else "", style="cyan")
+
+
+class _Left(progress.ProgressColumn):
+    def render(self, task: progress.Task) -> Text:
+        """Time left at the present rate; at the end, the time it took."""
+        if task.finished:
+            return Text(f"in {_span(task.finished_time or 0.0)}", style="cyan")
+        return Text(f"{_span(task.time_remaining)} left" if task.time_remaining is not None else "", style="cyan")
 
 
 def _values(fit: Any) -> str:
     """The last complete epoch's values, means over the members that trained in it."""
     logs = [fit.logs[k] for k in fit.rows_of]
     names = logs[0] if logs else {}
-    return " ".join(f"{name} {sum(one[name] for one in logs) / len(logs):.4f}" for name in names)
+    return "  ".join(f"{name} {sum(one[name] for one in logs) / len(logs):.4f}" for name in names)
 
 
 def _span(seconds: float) -> str:

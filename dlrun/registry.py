@@ -42,7 +42,9 @@ def add_plugins(folder: str | Path) -> None:
     known = sorted(PACKAGES.values())
     if not any((path / package).is_dir() for package in known):
         raise ConfigError(
-            Problem("--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'")
+            Problem(
+                "--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'"
+            )
         )
     if path not in _plugin_dirs:
         _plugin_dirs.append(path)
@@ -110,7 +112,8 @@ def _import(group: str, name: str, path: Path) -> ModuleType:
     if qualified in sys.modules and sys.modules[qualified].__file__ == str(path):
         return sys.modules[qualified]
     spec = importlib.util.spec_from_file_location(qualified, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[qualified] = module  # dataclasses and pickling look a module up while it is being made
     spec.loader.exec_module(module)

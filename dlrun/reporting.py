@@ -7,14 +7,15 @@ from typing import Any
 
 from dlrun import console
 from dlrun.console import number
+from dlrun.run_folder import RunFolder
+from dlrun.summary import remark
 
 
 def report(summary: dict[str, Any], runs_dir: Path) -> None:
     """The closing table on stdout."""
     folder = runs_dir / summary["task"] / summary["signature"]
     title = f"{summary['task']} · seed {summary['seed']} · {summary['device']} · {summary['seconds']:.1f} s"
-    if summary["data_source"] == "sample":
-        title += " · SAMPLE DATA, no result of the book"
+    sample = summary["data_source"] == "sample"
     val, test, baseline = summary["metrics"]["val"], summary["metrics"]["test"], summary["baseline"]
     columns = ["", *(["validation", "best epoch"] if val else []), *(["test"] if test else []), "baseline"]
     rows = []
@@ -26,14 +27,20 @@ def report(summary: dict[str, Any], runs_dir: Path) -> None:
             row.append(number(test.get(name)))
         base = baseline.get(name)
         rows.append([*row, f"{number(base['value'])} ({base['kind']})" if base else "-"])
-    console.table(columns, rows, title=title, right=columns[1:])
-    for claim in summary["book"]:
-        console.say(
-            f"book: {claim['claim']}: {number(claim['expected'])}, ours {number(claim['measured'])}: {claim['verdict']}"
-        )
-    if summary.get("remark"):
-        console.say(summary["remark"])
+    console.table(columns, rows, title=title, right=columns[1:], sample=sample)
+    _book(summary["book"])
+    console.say(remark(RunFolder(folder).read_rows()))
     console.say(f"files: {folder}/  (summary.json, metrics.jsonl, plots/, checkpoints/)")
+
+
+def _book(claims: list[dict[str, Any]]) -> None:
+    """The book's figures beside ours; only why not, where the two can't be compared."""
+    compared = [c for c in claims if not c["verdict"].startswith("not compared")]
+    if compared:
+        rows = [[c["claim"], number(c["expected"]), number(c["measured"]), c["verdict"]] for c in compared]
+        console.table(["claim", "book", "ours", "verdict"], rows, title="The book", right=["book", "ours"])
+    for reason in dict.fromkeys(c["verdict"] for c in claims if c not in compared):
+        console.say(f"book: {reason}")
 
 
 def headline(summary: dict[str, Any]) -> str:
@@ -43,10 +50,12 @@ def headline(summary: dict[str, Any]) -> str:
         values = summary["metrics"][part]
         shown = [f"{n} {number(v['mean'] if isinstance(v, dict) else v)}" for n, v in values.items()]
         parts += [f"{part} {' '.join(shown)}"] if shown else []
+    if summary["data_source"] == "sample":
+        parts.append("SAMPLE DATA")
     return " · ".join(parts)
 
 
 def _spread(value: dict[str, Any]) -> str:
     if len(value["per_split"]) == 1:
         return number(value["mean"])
-    return f"{number(value['mean'])} ± {number(value['std'])} (n={len(value['per_split'])})"
+    return f"{number(value['mean'])} ± {value['std']:.3g} (n={len(value['per_split'])})"

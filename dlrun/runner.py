@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from dlrun import device as devices
-from dlrun import environment, ledger, lifecycle, summary
+from dlrun import environment, ledger, lifecycle, signals, summary
 from dlrun.assembly import Parts, assemble
 from dlrun.checkpoint import load_state, load_weights, save_state, save_weights
 from dlrun.config import RunConfig
@@ -175,7 +175,7 @@ class Run:
     def refit_epochs(self) -> int:
         """Epochs of the final model: as given, or the best that validation found."""
         refit = self.parts.evaluation.refit
-        if refit not in ("best", True):
+        if refit != "best":
             return int(refit)
         best = summary.best_epoch(self.folder.read_rows(), self.monitor(), self.parts.metrics)
         log.info("refit on training and validation rows for %d epochs, the best by %s", best, self.monitor())
@@ -205,8 +205,9 @@ class Recorder(Callback):
         self.run, self.job = run, job
 
     def save(self, fit: dict[str, Any]) -> None:
-        """The state of a fit under way."""
+        """The state of a fit under way; the moment to leave if a signal came."""
         self.commit(self.run.state["job"], fit)
+        signals.obey()
 
     def commit(self, job: int, fit: dict[str, Any] | None) -> None:
         """Everything before this is kept; everything after it is repeated by a restart."""

@@ -40,7 +40,7 @@ def card(parts: Parts) -> Drawn:
         rows += [[f"{part} {name}", _column(column, parts.spec.inputs[name].shape)] for name, column in there.inputs.items()]
         rows += [[f"{part} {name}", _target(t, parts.spec.targets[name])] for name, t in there.targets.items()]
     rows += [[f"train[{i}]", parts.dataset.describe(data, "train", i)[:300]] for i in range(3)]
-    return f"Data · {type(parts.dataset).__name__}", ["", ""], rows
+    return "Data", ["", ""], rows
 
 
 def _column(column: Column, shape: tuple[int, ...]) -> str:

@@ -45,10 +45,9 @@ def obey() -> None:
 
 
 class StopOnSignal(Callback):
-    """Saves and leaves after the batch during which a signal came. An observer of `trainer.Fit`."""
+    """Saves after the batch during which a signal came; who saves calls `obey`. An observer of `trainer.Fit`."""
 
     def on_batch_end(self, fit: Any) -> None:
         """Checked after every update."""
         if _received:
             fit.save()
-            obey()

@@ -112,13 +112,15 @@ def _baseline(parts: Parts, data: Data, splits: list[Split], tested: bool) -> di
     return baselines(parts.spec, parts.metrics, train, {name: t[index] for name, t in train.items()})
 
 
-def remark(summary: dict[str, Any], rows: list[Row], metrics: dict[str, Metric]) -> str:
-    """One sentence on the validation curve: still improving, best at the end, or overfitting since when."""
+def remark(rows: list[Row]) -> str:
+    """One sentence on the validation loss, the mean over splits: still falling, flat, or overfitting since when."""
     curves = _curves([r for r in rows if r["stage"] == "fit" and r["split"] == "val"], "loss")
     if not curves:
         return "no validation: over- or underfitting can't be told"
     mean = mean_curve(curves)
     best, last = _argbest(mean, False), max(mean)
+    if last == 1:
+        return "one epoch: over- or underfitting can't be told"
     if best == last:
         return f"validation loss was still falling at epoch {last}: it may train longer"
     rise = mean[last] / mean[best] - 1 if mean[best] > 0 else 0.0
@@ -132,5 +134,6 @@ def write(folder: RunFolder, summary: dict[str, Any], plots: bool) -> None:
     if plots:
         from dlrun.plots import draw_history
 
-        draw_history(folder.read_rows(), folder.plots)
+        title = summary["task"] + (" · SAMPLE DATA" if summary["data_source"] == "sample" else "")
+        draw_history(folder.read_rows(), folder.plots, title)
     write_text(folder.summary, json.dumps(summary, indent=2) + "\n")

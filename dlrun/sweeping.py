@@ -31,7 +31,8 @@ def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
         "config", run_one, [*words, "hydra.mode=MULTIRUN"], with_log_configuration=False
     )
     jobs = [one for batch in returned for one in batch]
-    rows, worst = [], 0
+    rows: list[list[Any]] = []
+    worst = 0
     for one in jobs:
         if one.status != JobStatus.COMPLETED:  # an error that is no DlrunError: ours to mend, not the user's
             raise one._return_value
@@ -39,7 +40,11 @@ def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
         worst = max(worst, result["exit_code"])
         values = [result["overrides"], result["signature"], result["shown"]]
         rows.append([len(rows) + 1, *values])
-    console.table(["job", "overrides", "run", "result"], rows, title=f"{len(rows)} jobs in {time.monotonic() - began:.0f} s")
+    console.table(
+        ["job", "overrides", "run", "result"],
+        rows,
+        title=f"{len(rows)} jobs in {time.monotonic() - began:.0f} s",
+    )
     return worst
 
 
@@ -65,5 +70,10 @@ def job(_: DictConfig, config_dirs: list[Path], plugins: list[Path]) -> dict[str
     except DlrunError as error:
         console.error(error)
         first = (str(error).splitlines() or [""])[0]
-        return {"exit_code": error.exit_code, "overrides": told, "signature": "-", "shown": f"failed: {first}"}
+        return {
+            "exit_code": error.exit_code,
+            "overrides": told,
+            "signature": "-",
+            "shown": f"failed: {first}",
+        }
     return {"exit_code": 0, "overrides": told, "signature": summary["signature"], "shown": headline(summary)}

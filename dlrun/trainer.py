@@ -48,6 +48,7 @@ class Fit:
         self.rows_of: list[int] = []
         self.best_weights: list[State] = []
         self.totals: Totals | None = None
+        self._save_wanted = False
 
     def run(self) -> None:
         """Train until the last epoch or until every member is frozen. Raises RunError when a loss diverges."""
@@ -92,8 +93,9 @@ class Fit:
         return bool(metric and metric.higher_is_better)
 
     def save(self) -> None:
-        """Hand the state to whoever writes it."""
-        self.on_save(self.state_dict())
+        """Ask for the state to be saved, which happens when all listeners have heard of the event: the state
+        of every callback is then that of the same moment."""
+        self._save_wanted = True
 
     def state_dict(self) -> dict[str, Any]:
         """Position, models, optimizer, generator and callbacks: tensors and plain data."""
@@ -120,6 +122,9 @@ class Fit:
     def _each(self, hook: str) -> None:
         for listener in (*self.observers, *self.callbacks.values()):
             getattr(listener, hook)(self)
+        if self._save_wanted:
+            self._save_wanted = False
+            self.on_save(self.state_dict())
 
     def _refuse_divergence(self) -> None:
         for k in self.active_members():

@@ -49,5 +49,3 @@ def check_monitor(path: str, monitor: str, logged: list[str]) -> list[Problem]:
     why = " (there is no validation)" if monitor.startswith("val_") and "val_loss" not in logged else ""
     hint = f"{nearest(monitor, logged)} {available(logged)}".strip()
     return [Problem(path, f"expected a logged value, received '{monitor}'{why}", hint)]
-
-

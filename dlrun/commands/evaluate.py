@@ -6,7 +6,7 @@ Opens the test set with the run's final weights, those of the refitted model whe
 and metrics beside the baseline, and writes artifacts/evaluation.json into the run folder. Every opening is
 recorded in runs/test_ledger.jsonl: a test set that is looked at often becomes a validation set.
 
-R is a path, a signature, task/signature, or a task (its newest run).
+R is a path, a signature (four digits are enough), task/signature, or a task (its newest run).
 
 Examples
   dlrun evaluate run=imdb_dense
@@ -17,7 +17,6 @@ Examples
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from dlrun import console
 from dlrun.commands._words import parse
@@ -41,7 +40,7 @@ def main(words: list[str]) -> int:
     data = run.parts.dataset.load()
     if data.test is None:
         raise DataError(f"dataset {run.config.dataset.name} has no test set")
-    ledger.note(Path(given["runs_dir"]), run.folder, run.config, by="evaluate")
+    ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="evaluate")
     values = score(run.parts, data.test, run.weights, run.config, run.device)
     base = baselines(run.parts.spec, run.parts.metrics, data.train.targets, data.test.targets)
     result = {"test": values, "baseline": base, "weights": given["weights"], "split": given["split"], "rows": len(data.test)}
@@ -51,6 +50,7 @@ def main(words: list[str]) -> int:
         [n, number(v), f"{number(base[n]['value'])} ({base[n]['kind']})" if n in base else "-"] for n, v in values.items()
     ]
     title = f"{run.config.task} · {run.folder.path.name} · {given['weights']} weights · {len(data.test):,} test rows"
-    console.table(["", "test", "baseline"], shown, title=title, right=["test", "baseline"])
+    sample = data.source == "sample"
+    console.table(["", "test", "baseline"], shown, title=title, right=["test", "baseline"], sample=sample)
     console.say(f"written to {path}")
     return 0

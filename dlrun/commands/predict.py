@@ -4,11 +4,12 @@
   dlrun predict run=R rows=test [n=10] …
 
 input: what the run's dataset reads: a text or a .txt file (imdb), a picture (mnist); several are separated
-by commas where they are files. rows: `train` or `test` of the dataset itself, the first n of them (n=0: all).
+by commas where they are files. rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
+with the true values; rows=test opens the test set, which runs/test_ledger.jsonl records.
 Probabilities come with the class they speak for. All predictions go to artifacts/predictions.csv in the run
 folder, a table with one column per class or value.
 
-R is a path, a signature, task/signature, or a task (its newest run).
+R is a path, a signature (four digits are enough), task/signature, or a task (its newest run).
 
 Examples
   dlrun predict run=imdb_dense input="a wonderful film, moving and funny"
@@ -64,8 +65,12 @@ def main(words: list[str]) -> int:
     csv.writer(text).writerows([head, *table])
     write_text(path, text.getvalue())
     shown = [[_short(str(v)) for v in _narrow(row, target)] for row in table[:20]]
-    console.table(_narrow(head, target), shown, title=f"{run.config.task} · {run.folder.path.name}")
-    console.say(f"{len(table)} predictions written to {path}")
+    title = f"{run.config.task} · {run.folder.path.name} · {given['weights']} weights"
+    drawn = _narrow(head, target)
+    sample = run.config.dataset.args["source"] == "sample"
+    console.table(drawn, shown, title=title, right=[c for c in drawn if c in (*columns, "probability")], sample=sample)
+    more = f", the first {len(shown)} of them above" if len(table) > len(shown) else ""
+    console.say(f"{len(table):,} predictions written to {path}{more}")
     return 0
 
 
@@ -73,18 +78,23 @@ def _from_input(run: Loaded, word: str) -> tuple[list[str], Tensor, list[str]]:
     import torch
 
     files = word.split(",")
-    words = files if len(files) > 1 and all(Path(f).is_file() for f in files) else [word]
+    words = files if any(Path(f).is_file() for f in files) else [word]
     outputs = [_predict(run, run.parts.dataset.encode(w)) for w in words]
-    return words, torch.cat(outputs), []
+    readable = [w.encode(errors="backslashreplace").decode() for w in words]  # a terminal may send any bytes
+    return readable, torch.cat(outputs), []
 
 
 def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Tensor, list[str]]:
     import numpy as np
 
+    from dlrun import ledger
+
     data = run.parts.dataset.load()
     rows = getattr(data, given["rows"])
     if rows is None:
         raise ConfigError(Problem("rows", f"dataset {run.config.dataset.name} has no {given['rows']} rows"))
+    if given["rows"] == "test":
+        ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="predict")
     n = min(int(given["n"]) or len(rows), len(rows))
     predictions = _predict(run, rows, np.arange(n))
     name, target = next(iter(run.parts.spec.targets.items()))

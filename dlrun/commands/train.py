@@ -59,8 +59,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("-c", "--cfg", choices=["job", "hydra", "all"])
     flags.add_argument("-p", "--package")
     flags.add_argument("--resolve", action="store_true")
-    flags.add_argument("-i", "--info", nargs="?", const="all",
-                       choices=["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"])  # fmt: skip
+    shown = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+    flags.add_argument("-i", "--info", nargs="?", const="all", choices=shown)
     return flags
 
 
@@ -134,4 +134,3 @@ def _fits(config: Any) -> list[Problem]:
     except ConfigError as error:
         return error.problems
     return []
-

@@ -13,7 +13,7 @@ from dlrun.errors import ConfigError, Problem
 from dlrun.types import Count
 
 Stack = Literal["auto", "always", "never"]
-Refit = bool | Literal["best"] | Count
+Refit = Literal[False, "best"] | Count
 
 SplitOnce = Callable[[np.ndarray, int, int, float], list[tuple[np.ndarray, np.ndarray]]]
 """`(targets [n], seed, repeat, scale) -> [(train, validation), …]`, index arrays."""

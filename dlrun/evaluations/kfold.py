@@ -51,7 +51,10 @@ def folds(
 
         if n_splits > len(targets):
             raise ConfigError(
-                Problem("evaluation.n_splits", f"expected at most {len(targets)}, a row per fold, received {n_splits}")
+                Problem(
+                    "evaluation.n_splits",
+                    f"expected at most {len(targets)}, a row per fold, received {n_splits}",
+                )
             )
         if stratify:
             require_classes(targets, n_splits)

@@ -1,0 +1,98 @@
+"""Batches are gathers: they hold the rows they should, for one member and for several."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dlrun.contracts import Bags, DataSpec, InputSpec, Rows, TargetSpec
+from dlrun.loaders import Loader
+
+N = 23
+LENGTHS = torch.arange(N) % 5  # some rows are empty
+
+
+def rows() -> tuple[Rows, DataSpec]:
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), LENGTHS.cumsum(0)])
+    bags = Bags(torch.arange(int(offsets[-1]), dtype=torch.int32) % 7, offsets)
+    pixels = torch.arange(N * 4, dtype=torch.uint8).reshape(N, 2, 2)
+    spec = DataSpec(
+        {"words": InputSpec((7,), "multi_hot"), "pixels": InputSpec((2, 2), divide_by=255.0)},
+        {"label": TargetSpec("multiclass", classes=N)},
+    )
+    return Rows({"words": bags, "pixels": pixels}, {"label": torch.arange(N)}), spec
+
+
+def loader(
+    index: list[np.ndarray], batch_size: int = 4, seeds: list[int] | None = None, **more: int
+) -> Loader:
+    data, spec = rows()
+    return Loader(data, spec, index, batch_size, torch.float32, seeds, **more)
+
+
+def bag(bags: Bags, i: int) -> list[int]:
+    return bags.values[bags.offsets[i] : bags.offsets[i + 1]].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 23, 100])
+def test_an_epoch_holds_every_row_once_with_its_own_columns(batch_size: int) -> None:
+    data, _ = rows()
+    seen = []
+    for batch, count in loader([np.arange(N)], batch_size, [3]).epoch(1):
+        labels = batch.targets["label"]
+        assert count.tolist() == [len(labels)]
+        assert batch.mask is None
+        for i, label in enumerate(labels.tolist()):
+            assert bag(batch.inputs["words"], i) == bag(data.inputs["words"], label)
+            assert torch.equal(batch.inputs["pixels"][i], data.inputs["pixels"][label] / 255.0)
+        seen += labels.tolist()
+    assert sorted(seen) == list(range(N))
+
+
+def test_the_order_follows_seed_and_epoch_alone() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        made = loader([np.arange(N)], 4, [seed])
+        return [label for batch, _ in made.epoch(epoch) for label in batch.targets["label"].tolist()]
+
+    assert order(1, 1) == order(1, 1)
+    assert order(1, 1) != order(1, 2)
+    assert order(1, 1) != order(2, 1)
+
+
+def test_a_started_epoch_goes_on_where_it_was() -> None:
+    whole = [b.targets["label"].tolist() for b, _ in loader([np.arange(N)], 4, [3]).epoch(2)]
+    rest = [b.targets["label"].tolist() for b, _ in loader([np.arange(N)], 4, [3]).epoch(2, start=2)]
+    assert rest == whole[2:]
+
+
+def test_without_seeds_the_order_is_kept() -> None:
+    index = np.array([5, 3, 9])
+    ((batch, _),) = loader([index]).epoch(1)
+    assert batch.targets["label"].tolist() == [5, 3, 9]
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(2, 8), (6, 23), (9, 23 + 12)])
+def test_steps_per_epoch_cuts_or_goes_round_again(steps: int, expected: int) -> None:
+    batches = list(loader([np.arange(N)], 4, [0], steps=steps).epoch(1))
+    assert len(batches) == steps
+    assert sum(int(count[0]) for _, count in batches) == expected
+
+
+def test_members_of_a_stack_get_the_rows_they_would_get_alone() -> None:
+    index = [np.arange(0, 12), np.arange(10, 21)]  # 12 and 11 rows: 3 batches each, the last one uneven
+    seeds = [4, 5]
+    stacked = list(loader(index, 4, seeds).epoch(1))
+    for k in range(2):
+        alone = list(loader([index[k]], 4, [seeds[k]]).epoch(1))
+        assert len(alone) == len(stacked)
+        for (one, count), (many, counts) in zip(alone, stacked, strict=True):
+            n = int(count[0])
+            assert counts[k] == n
+            assert many.mask is not None
+            assert many.mask[k].tolist() == [1.0] * n + [0.0] * (many.mask.shape[1] - n)
+            assert torch.equal(many.targets["label"][k, :n], one.targets["label"])
+            assert torch.equal(many.inputs["pixels"][k, :n], one.inputs["pixels"])
+            words = many.inputs["words"]
+            for i in range(n):
+                assert bag(Bags(words.values[k], words.offsets[k]), i) == bag(one.inputs["words"], i)
