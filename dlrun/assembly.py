@@ -105,8 +105,8 @@ class _Builder:
             return build(*args, **kwargs)
         except ConfigError as error:
             self.problems += error.problems
-        except TypeError as error:  # a build that does not take what its group hands it
-            self.problems.append(Problem(path, str(error)))
+        except (TypeError, RuntimeError) as error:  # what a build is not handed; sizes that torch can't count
+            self.problems.append(Problem(path, str(error).splitlines()[0]))
         return None
 
     def section(self, group: str, part: Section | None, *context: Any) -> Any:

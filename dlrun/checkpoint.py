@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -19,7 +20,8 @@ log = logging.getLogger("dlrun")
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a resume state; the one before it is kept beside it as `<name>.previous`."""
     with writing(path) as aside:
-        torch.save(state, aside)
+        with aside.open("wb") as file:
+            torch.save(state, file)
         if path.exists():
             os.replace(path, previous(path))
 
@@ -34,6 +36,8 @@ def load_state(path: Path) -> dict[str, Any] | None:
             state: dict[str, Any] = torch.load(candidate, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises half a dozen kinds for a damaged file
             reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            if isinstance(error, UnpicklingError):  # torch advises to load it all the same
+                reason = "damaged, or it holds more than tensors and plain data"
             log.warning("can't read %s (%s)", candidate, reason)
             broken.append(f"{candidate}: {reason}")
             continue
@@ -43,7 +47,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
     if broken:
         raise RunError(
             "no resume state can be read:\n  " + "\n  ".join(broken) + "\n"
-            "Start this run afresh with rerun=true; the old folder is kept under a numbered name."
+            "Start this run afresh: delete these files, or keep the old folder under a numbered name by rerun=true."
         )
     return None
 
@@ -55,10 +59,10 @@ def previous(path: Path) -> Path:
 
 def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
     """Weights of one model as safetensors."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     with writing(path) as aside:
-        save_file({name: t.contiguous().cpu() for name, t in weights.items()}, aside)
+        aside.write_bytes(save({name: t.contiguous().cpu() for name, t in weights.items()}))
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

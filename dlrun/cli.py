@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def _run(command: str, words: list[str]) -> int:
     from dlrun import console
     from dlrun.errors import ConfigError, DlrunError, Problem, available, nearest
 
+    # Small operations on few cores: threads that spin while they wait make two runs on one machine crawl.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     quiet = [w for w in words if w in ("-q", "--quiet")]
     console.configure(bool(quiet))
     try:

@@ -6,34 +6,85 @@ from pathlib import Path
 
 from dlrun import cli
 
-FLAGS = ["--cfg", "--config-dir", "--help", "--info", "--multirun", "--plugins", "--quiet", "--resolve"]
-SIMPLE = {
+FLAGS = {
+    "train": ["--cfg", "--config-dir", "--help", "--info", "--multirun", "--package", "--plugins", "--quiet",
+              "--resolve"],
+    "show": ["--config-dir", "--help", "--plugins", "--quiet"],
+    "list": ["--config-dir", "--help", "--plugins", "--quiet"],
+}  # fmt: skip
+FEW_FLAGS = ["--help", "--plugins", "--quiet"]
+FLAG_VALUES = {
+    "--cfg": ["job", "hydra", "all"],
+    "--info": ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"],
+}
+KEYS = {
     "evaluate": ["run=", "weights=", "split=", "device=", "runs_dir="],
     "predict": ["run=", "input=", "rows=", "n=", "weights=", "split=", "device=", "runs_dir="],
     "runs": ["task=", "sort=", "runs_dir="],
 }
-VALUES = {"weights=": ["last", "best"], "rows=": ["train", "test"], "device=": ["auto", "cpu", "cuda"]}
+VALUES = {
+    "weights": ["last", "best"],
+    "rows": ["train", "test"],
+    "device": ["auto", "cpu", "cuda"],
+    "trainer.device": ["auto", "cpu", "cuda"],
+    "trainer.precision": ["float32", "float64"],
+    "dataset.source": ["real", "sample", "auto"],
+    "evaluation.stack": ["auto", "always", "never"],
+}
+BOOLEANS = ("rerun", "trainer.plots", "evaluation.test", "evaluation.shuffle", "evaluation.stratify")
 
 
 def candidates(line: str) -> list[str]:
-    """Whole words that may take the place of the last word of `line` (`dlrun …` up to the cursor)."""
+    """Whole words that may take the place of the last word of `line` (`dlrun …` up to the cursor).
+
+    A quote that opens the last word is left out of them.
+    """
     words = line.split()
     last = "" if line.endswith(" ") else words.pop()
+    if last.startswith(("'", '"')):
+        last = last[1:]
     if len(words) < 2:
-        return [c for c in [*cli.commands(), "--help", "--version"] if c.startswith(last)]
-    command = words[1]
+        return _starting([*cli.commands(), "--help", "--version"], last)
+    command, before = words[1], words[-1]
+    if before in ("--plugins", "--config-dir", "-cd"):
+        return _paths("", last, folders=True)
+    if before in FLAG_VALUES:
+        return _starting(FLAG_VALUES[before], last)
     if last.startswith("-"):
-        flags = FLAGS if command in ("train", "show") else ["--help", "--plugins", "--quiet"]
-        return [f for f in flags if f.startswith(last)]
-    if command in ("train", "show"):
-        return _hydra(words[2:], last)
+        return _starting(FLAGS.get(command, FEW_FLAGS), last)
     if command == "list":
         from dlrun.commands.list import GROUPS
 
-        return [g for g in GROUPS if g.startswith(last)]
+        return _starting(GROUPS, last)
     if command == "completion":
-        return [s for s in ("bash", "zsh") if s.startswith(last)]
-    return _simple(command, last)
+        return _starting(["bash", "zsh"], last)
+    if "=" in last:
+        found = _values(command, *last.split("=", 1), runs_dir=_runs_dir(words))
+        if found or command not in ("train", "show"):
+            return found
+    return _hydra(words[2:], last) if command in ("train", "show") else _starting(KEYS.get(command, []), last)
+
+
+def _values(command: str, key: str, value: str, runs_dir: Path) -> list[str]:
+    """Values of the keys whose values are known without composing a config."""
+    if key in ("run", "init_from") or (key == "task" and command == "runs"):
+        folders = [f.parent for f in runs_dir.glob("*/*/config.yaml")]
+        names = {f.parent.name for f in folders}
+        names |= set() if key == "task" else {f"{f.parent.name}/{f.name}" for f in folders}
+        return _starting([f"{key}={n}" for n in sorted(names)], f"{key}={value}")
+    if key in ("input", "runs_dir"):
+        return _paths(f"{key}=", value, folders=key == "runs_dir")
+    known = ["true", "false"] if key in BOOLEANS else VALUES.get(key, [])
+    return _starting([f"{key}={v}" for v in known], f"{key}={value}")
+
+
+def _paths(head: str, typed: str, folders: bool) -> list[str]:
+    """Files and folders, the latter with a slash, that `typed` may become."""
+    base, slash, start = typed.rpartition("/")
+    place = Path(base + slash).expanduser()
+    there = sorted(place.iterdir()) if place.is_dir() else []
+    shown = [p for p in there if p.name.startswith(start) and (start or not p.name.startswith("."))]
+    return [f"{head}{base}{slash}{p.name}{'/' * p.is_dir()}" for p in shown if p.is_dir() or not folders]
 
 
 def _hydra(words: list[str], last: str) -> list[str]:
@@ -42,29 +93,24 @@ def _hydra(words: list[str], last: str) -> list[str]:
 
     from dlrun.compose import Composer
 
-    dirs = [Path(words[i + 1]) for i, w in enumerate(words[:-1]) if w in ("--config-dir", "-cd")]
-    plugins = [Path(words[i + 1]) / "configs" for i, w in enumerate(words[:-1]) if w == "--plugins"]
-    composer = Composer([d for d in [*dirs, *plugins] if d.is_dir()])
-    rest = [w for w in words if "=" in w]
-    found = BashCompletion(composer.loader)._query("config", " ".join([*rest, last]) if last else " ".join([*rest, ""]))
+    flags = list(zip(words, words[1:], strict=False))
+    dirs = [Path(value) for flag, value in flags if flag in ("--config-dir", "-cd")]
+    dirs += [Path(value) / "configs" for flag, value in flags if flag == "--plugins"]
+    composer = Composer([d for d in dirs if d.is_dir()])
+    group, equals, value = last.partition("=")
+    if equals and group in composer.groups():  # also the later ones of `metrics=[a,b` and of a sweep `optimizer=a,b`
+        cut = max(value.rfind(mark) for mark in "[,") + 1
+        head = last[: len(last) - len(value) + cut]
+        return [f"{head}{name}" for name in _starting(composer.options(group), value[cut:])]
+    rest = [w for w in words if "=" in w and not w.startswith("-")]
+    found = BashCompletion(composer.loader)._query("config", " ".join([*rest, last]))
     return [f for f in found if not f.startswith("hydra")]
 
 
-def _simple(command: str, last: str) -> list[str]:
-    key, equals, value = last.partition("=")
-    if not equals:
-        return [k for k in SIMPLE.get(command, []) if k.startswith(last)]
-    if key in ("run", "task"):
-        folders = sorted(Path("runs").glob("*/*/config.yaml"))
-        names = {f.parent.parent.name for f in folders}
-        if key == "run":
-            names |= {f"{f.parent.parent.name}/{f.parent.name}" for f in folders}
-        return [f"{key}={n}" for n in sorted(names) if n.startswith(value)]
-    if key == "input":
-        folder, _, start = value.rpartition("/")
-        base = Path(folder or ("/" if value.startswith("/") else "."))
-        prefix = f"{folder}/" if "/" in value else ""
-        there = sorted(base.iterdir()) if base.is_dir() else []
-        return [f"input={prefix}{p.name}{'/' if p.is_dir() else ''}" for p in there if p.name.startswith(start)]
-    return [f"{key}={v}" for v in VALUES.get(f"{key}=", []) if v.startswith(value)]
+def _runs_dir(words: list[str]) -> Path:
+    """Where runs are: the line's `runs_dir=`, else the default."""
+    return Path(next((w.partition("=")[2] for w in words if w.startswith("runs_dir=")), "runs"))
 
+
+def _starting(names: list[str], start: str) -> list[str]:
+    return [name for name in names if name.startswith(start)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dlrun.errors import ConfigError, DlrunError
+from dlrun.errors import ConfigError, DlrunError, RunError
+from dlrun.files import cant_write
 
 log = logging.getLogger("dlrun")
 out = Console(highlight=False)
@@ -41,17 +42,26 @@ def configure(quiet: bool) -> None:
     log.propagate = False
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A disk too full for a message: the run's own error says so, once."""
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """All messages into the run's `log.txt` too."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    """All messages into the run's `log.txt` too. Raises RunError where it can't be opened."""
+    try:
+        handler = _LogFile(path, encoding="utf-8")
+    except OSError as error:
+        raise RunError(cant_write(path, error)) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     log.addHandler(handler)
     try:
         yield
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # of messages that a full disk did not take
+            handler.close()
 
 
 def error(problem: DlrunError) -> None:
@@ -95,8 +105,8 @@ def table(
     sample: whether the figures come from sample data, which the title then says.
     """
     if not out.is_terminal and not title:
-        for row in [columns, *rows]:
-            out.print("\t".join(str(v) for v in row), soft_wrap=True, markup=False)
+        for row in [columns, *rows] if not out.quiet else []:  # not by rich, which turns tabs into spaces
+            print("\t".join(" ".join(str(v).split()) for v in row), file=out.file)
         return
     if title:
         marked = f" · [bold yellow]{SAMPLE}[/]" if sample else ""
@@ -115,9 +125,15 @@ def table(
             )
     for row in rows:
         drawn.add_row(*(escape(str(v)) for c, v in zip(columns, row, strict=True) if c not in hidden))
-    Console(highlight=False, quiet=out.quiet, width=width).print(drawn)
+    if out.is_terminal:
+        out.print(drawn)
+    else:
+        with (page := Console(highlight=False, width=width)).capture() as text:
+            page.print(drawn)
+        say("\n".join(line.rstrip() for line in text.get().splitlines()))
     if hidden:
-        say(f"not shown for want of width: {', '.join(hidden)}; a pipe has them all: | cat")
+        names = ", ".join(h.replace("\n", "") for h in hidden)
+        say(f"not shown for want of width: {names}; a pipe has them all: | cat")
 
 
 def _width(shown: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[Any]], firm: Sequence[str]) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dlrun.errors import RunError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -23,12 +27,22 @@ def writing(path: Path) -> Iterator[Path]:
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        if isinstance(error, RuntimeError) and not _is_write_error(error):
+    except (OSError, RuntimeError) as error:
+        # torch.save makes a RuntimeError of the file's own error, which says what is the matter.
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
             raise
-        raise RunError(cant_write(path, error)) from None
+        raise RunError(cant_write(path, cause)) from None
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
+
+
+def remove_side_files(folder: Path) -> None:
+    """Those that killed processes left behind. For the only writer of a folder."""
+    for path in folder.rglob(".*"):
+        if re.fullmatch(r"\..+\.\d+", path.name) and path.is_file():
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -38,22 +52,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """More lines at the end of a file. Raises RunError when they can't be written."""
+    """More lines at the end of a file. Raises RunError when they can't be written; no half line stays."""
+    before = path.stat().st_size if path.exists() else 0
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
+        with suppress(OSError):
+            os.truncate(path, before)
         raise RunError(cant_write(path, error)) from None
 
 
-def cant_write(path: Path, error: Exception) -> str:
-    """The message for a full or read-only disk."""
-    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+def cant_write(path: Path, error: OSError) -> str:
+    """The message for a full or read-only disk, or for a path that can't be."""
+    way_out = "make room" if error.errno in FULL else "make it writable, or choose another runs_dir"
     return (
-        f"can't write {path}: {reason}. The last good state is kept: make room (or choose another "
-        f"runs_dir), and the same command goes on from there."
+        f"can't write {path}: {error.strerror or error}. The last good state is kept: {way_out}, "
+        f"and the same command goes on."
     )
-
-
-def _is_write_error(error: RuntimeError) -> bool:
-    return any(word in str(error) for word in ("PytorchStreamWriter", "write", "enforce fail at inline_container"))

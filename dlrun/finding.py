@@ -1,5 +1,5 @@
 """From what a user types to a run on disk: a path, a signature (or its first four digits and more),
-task/signature, or a task's newest run."""
+task/signature, or a task's newest finished run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find_run(word: str, runs_dir: Path) -> RunFolder:
     same = [f for f in folders if not task or f.path.parent.name == task[0]]
     matches = matches or [f for f in same if len(start) >= 4 and f.path.name.startswith(start)]
     if matches:
-        return matches[0]
+        return next((f for f in matches if f.read_summary()), matches[0])
     full = {f"{f.path.parent.name}/{f.path.name}" for f in folders}
     known = {f.path.parent.name for f in folders} | {f.path.name for f in folders} | full
     hint = f"{nearest(word, known)} {available(full)}; dlrun runs shows them".strip()

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -65,7 +66,11 @@ def describe(group: str, name: str) -> str:
     path = _files(group).get(name)
     if path is None:
         return "(installed plugin)"
-    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        return f"(can't be read: {error.msg}, line {error.lineno})"
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 def load(group: str, name: str) -> Callable[..., Any]:
@@ -79,7 +84,7 @@ def load(group: str, name: str) -> Callable[..., Any]:
         hint = nearest(name, names(group)) + " " + available(names(group))
         raise ConfigError(Problem(group, f"no {group} is called '{name}'", hint.strip()))
     if not callable(getattr(module, "build", None)):
-        raise ConfigError(Problem(group, f"{module.__name__} has no function 'build'"))
+        raise ConfigError(Problem(group, f"{module.__file__} has no function 'build'"))
     return module.build
 
 
@@ -116,5 +121,11 @@ def _import(group: str, name: str, path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[qualified] = module  # dataclasses and pickling look a module up while it is being made
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever is wrong with a file of the user's is the user's to mend
+        del sys.modules[qualified]
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        where = str(path) if line.filename != str(path) else f"{path}:{line.lineno}"
+        raise ConfigError(Problem(group, f"{where} can't be imported: {type(error).__name__}: {error}")) from None
     return module

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dlrun.errors import BusyError
-from dlrun.files import append_text, write_text
+from dlrun.errors import BusyError, RunError
+from dlrun.files import append_text, cant_write, remove_side_files, write_text
 
 log = logging.getLogger("dlrun")
 
@@ -44,17 +44,22 @@ class RunFolder:
         return self.path / "checkpoints" / f"{stage}-{split}-{which}.safetensors"
 
     def lock(self) -> None:
-        """Become the only writer. Raises BusyError when another process is."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / "lock").open("a+")
+        """Become the only writer. Raises BusyError when another process is, RunError where none can be."""
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / "lock").open("a+")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            remove_side_files(self.path)
+        except BlockingIOError:
+            self.unlock()
             who = self.read_status()
             raise BusyError(
                 f"{self.path} is being worked on by process {who.get('pid', '?')} on {who.get('host', '?')}; "
                 f"look at it with: dlrun runs"
             ) from None
+        except OSError as error:
+            self.unlock()
+            raise RunError(cant_write(self.path / "lock", error)) from None
 
     def unlock(self) -> None:
         """Let others write."""
@@ -67,9 +72,10 @@ class RunFolder:
         number = 1
         while (old := self.path.with_name(f"{self.path.name}.{number}")).exists():
             number += 1
-        self.unlock()
+        held, self._lock = self._lock, None
         self.path.rename(old)
         self.lock()
+        held.close()
         return old
 
     def read_status(self) -> dict[str, Any]:
@@ -112,8 +118,14 @@ class RunFolder:
         return self.metrics.stat().st_size if self.metrics.exists() else 0
 
     def cut_rows(self, length: int) -> None:
-        """Forget the rows that a resumed run will write again."""
-        if self.metrics_bytes() > length:
+        """Forget the rows that a resumed run will write again. Raises RunError when rows are missing."""
+        there = self.metrics_bytes()
+        if there < length:
+            raise RunError(
+                f"{self.metrics} has {there} bytes, and the resume state goes on after {length}: it was changed. "
+                f"Start this run afresh: delete {self.state}*, or keep the old folder by rerun=true."
+            )
+        if there > length:
             os.truncate(self.metrics, length)
 
     def read_summary(self) -> dict[str, Any] | None:

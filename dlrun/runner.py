@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,8 @@ def run(config: RunConfig, overrides: list[str]) -> dict[str, Any]:
             return finished
         for warning in parts.warnings:
             log.warning("%s", warning)
-        return Run(config, overrides, parts, folder, device, origin).run()
+        with memory_explained():
+            return Run(config, overrides, parts, folder, device, origin).run()
 
 
 class Run:
@@ -82,24 +85,17 @@ class Run:
         found = environment.collect(devices.describe(self.device), data.checksums)
         write_text(self.folder.environment, json.dumps(found, indent=2) + "\n")
         self.resume()
-        try:
-            train = to_device(data.train, self.device)
-            targets = next(iter(data.train.targets.values())).numpy()
-            scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
-            splits = self.parts.evaluation.splits(targets, self.config.seed, scale)
-            jobs = [Job("fit", group, self.config.trainer.epochs) for group in self.group(splits)]
-            for number, job in enumerate(jobs):
-                self.job(number, job, train)
-            if self.parts.evaluation.refit:
-                everything = Split(0, 0, np.arange(len(targets)), np.arange(0))
-                self.job(len(jobs), Job("refit", [everything], self.refit_epochs()), train)
-            tested = self.test(data) if self.parts.evaluation.test else None
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise RunError(out_of_memory(error)) from None
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
-                raise
-            raise RunError(out_of_memory(error)) from None
+        train = to_device(data.train, self.device)
+        targets = next(iter(data.train.targets.values())).numpy()
+        scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
+        splits = self.parts.evaluation.splits(targets, self.config.seed, scale)
+        jobs = [Job("fit", group, self.config.trainer.epochs) for group in self.group(splits)]
+        for number, job in enumerate(jobs):
+            self.job(number, job, train)
+        if self.parts.evaluation.refit:
+            everything = Split(0, 0, np.arange(len(targets)), np.arange(0))
+            self.job(len(jobs), Job("refit", [everything], self.refit_epochs()), train)
+        tested = self.test(data) if self.parts.evaluation.test else None
         result = summary.make(
             self.config, self.overrides, self.parts, data, splits, self.folder, tested,
             seconds=self.seconds(), epochs=self.state["epochs"], device=devices.describe(self.device),
@@ -250,10 +246,17 @@ def load_into(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
         raise RunError(f"init_from: the weights do not fit this architecture: {error}") from None
 
 
-def out_of_memory(error: BaseException) -> str:
-    """What to do about it."""
-    first = (str(error).splitlines() or ["out of memory"])[0][:200]
-    return (
-        f"out of memory: {first}\nLower trainer.batch_size, trainer.eval_batch_size or the model's size, "
-        "or set evaluation.stack=never. The last good state is kept."
-    )
+@contextmanager
+def memory_explained() -> Iterator[None]:
+    """Raises RunError, which says what to do, where memory runs out inside."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
+            if "can't allocate memory" not in str(error):  # what torch says on the CPU
+                raise
+        first = (str(error).splitlines() or [""])[0].rpartition("] ")[2][:200]
+        raise RunError(
+            f"out of memory: {first}\nLower trainer.batch_size, trainer.eval_batch_size or the model's size, "
+            "or set evaluation.stack=never. The last good state is kept."
+        ) from None

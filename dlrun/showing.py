@@ -11,11 +11,10 @@ from torch import Tensor, nn
 from dlrun.assembly import Parts
 from dlrun.contracts import Bags, Column, Data, TargetSpec
 
-Drawn = tuple[str, list[str], list[list[Any]]]
 
-
-def layers(parts: Parts) -> Drawn:
-    """One row per layer: name, kind, output shape with the batch axis as None, parameters (Keras's summary)."""
+def layers(parts: Parts) -> tuple[str, list[str], list[list[Any]]]:
+    """Title, columns, and one row per layer: name, kind, output shape with the batch axis as None, parameters
+    (Keras's summary)."""
     with torch.device("meta"):
         model = parts.model(0)
     rows = []
@@ -29,9 +28,8 @@ def layers(parts: Parts) -> Drawn:
     return title, ["layer", "kind", "output shape", "parameters"], rows
 
 
-def card(parts: Parts) -> Drawn:
-    """What the data are: rows, shapes, types, ranges, classes, and a sample as a person reads it."""
-    data: Data = parts.dataset.load()
+def card(parts: Parts, data: Data) -> list[list[Any]]:
+    """What the data are: rows, shapes, types, ranges, classes, and three rows as a person reads them."""
     rows: list[list[Any]] = [["source", data.source]]
     for part, there in (("train", data.train), ("test", data.test)):
         if there is None:
@@ -39,8 +37,9 @@ def card(parts: Parts) -> Drawn:
         rows.append([f"{part} rows", f"{len(there):,}"])
         rows += [[f"{part} {name}", _column(column, parts.spec.inputs[name].shape)] for name, column in there.inputs.items()]
         rows += [[f"{part} {name}", _target(t, parts.spec.targets[name])] for name, t in there.targets.items()]
-    rows += [[f"train[{i}]", parts.dataset.describe(data, "train", i)[:300]] for i in range(3)]
-    return "Data", ["", ""], rows
+    described = [parts.dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
+    rows += [[f"train[{i}]", text if len(text) <= 300 else text[:299] + "…"] for i, text in enumerate(described)]
+    return rows
 
 
 def _column(column: Column, shape: tuple[int, ...]) -> str:

@@ -6,18 +6,26 @@ from dlrun import registry
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 
-def split_plugins(words: list[str]) -> list[str]:
-    """Register every `--plugins DIR` and return the other words."""
+def take(words: list[str], flag: str) -> tuple[list[str], list[str]]:
+    """Every `flag VALUE` and `flag=VALUE` out of the words: the values, and the words that are left."""
+    values: list[str] = []
     rest: list[str] = []
     waiting = iter(words)
     for word in waiting:
         name, _, value = word.partition("=")
-        if name != "--plugins":
+        if name != flag:
             rest.append(word)
             continue
-        folder = value or next(waiting, "")
-        if not folder:
-            raise ConfigError(Problem("--plugins", "expected a folder after it, received nothing"))
+        values.append(value or next(waiting, ""))
+        if not values[-1]:
+            raise ConfigError(Problem(flag, "expected a folder after it, received nothing"))
+    return values, rest
+
+
+def split_plugins(words: list[str]) -> list[str]:
+    """Register every `--plugins DIR` and return the other words."""
+    folders, rest = take(words, "--plugins")
+    for folder in folders:
         registry.add_plugins(folder)
     return rest
 

@@ -2,11 +2,12 @@
 
   dlrun completion bash|zsh
 
-Prints a script for the shell to read.
+Prints a script for the shell to read. After it, Tab completes commands, flags, tasks, the options of config
+groups, config keys, your runs, and files.
 
 Examples
   eval "$(dlrun completion bash)"             # in ~/.bashrc
-  eval "$(dlrun completion zsh)"              # in ~/.zshrc, after compinit
+  eval "$(dlrun completion zsh)"              # in ~/.zshrc
 """
 
 from __future__ import annotations
@@ -16,27 +17,32 @@ from dlrun.errors import ConfigError, Problem
 
 BASH = r"""
 _dlrun() {
-    local IFS=$'\n' cur="${COMP_LINE:0:COMP_POINT}" word
-    word="${cur##* }"
-    COMPREPLY=($(dlrun _complete "$cur" 2>/dev/null))
-    # bash splits words at '=' and ':': give back only what follows the last one
-    if [[ "$word" == *[=:]* && "$COMP_WORDBREAKS" == *=* ]]; then
-        local head="${word%"${word##*[=:]}"}"
+    local line="${COMP_LINE:0:COMP_POINT}" word head
+    word="${line##* }"
+    local IFS=$'\n'
+    COMPREPLY=($("${1/#\~/$HOME}" _complete "$line" 2>/dev/null))
+    # bash breaks words at '=' and ':' outside quotes: give back only what follows the last one
+    if [[ "$word" == [^\'\"]*[=:]* && "$COMP_WORDBREAKS" == *=* ]]; then
+        head="${word%"${word##*[=:]}"}"
         COMPREPLY=("${COMPREPLY[@]#"$head"}")
     fi
-    [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" == *[=./] ]] && compopt -o nospace
+    [[ ${#COMPREPLY[@]} -eq 1 && ( "${COMPREPLY[0]}" == *[=./] || "$word" == *"["* ) ]] && compopt -o nospace
     return 0
 }
-complete -o nosort -F _dlrun dlrun
+complete -F _dlrun dlrun
 """
 
 ZSH = r"""
 _dlrun() {
-    local -a found
-    found=("${(@f)$(dlrun _complete "${LBUFFER}" 2>/dev/null)}")
+    local -a found open
+    found=("${(@f)$(${~words[1]} _complete "${(j: :)words[1,CURRENT-1]} ${(Q)PREFIX}" 2>/dev/null)}")
     found=(${found:#})
-    compadd -Q -S '' -- $found
+    open=(${(M)found:#*[=./]})
+    found=(${found:#*[=./]})
+    compadd -S '' -a open
+    compadd -a found
 }
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _dlrun dlrun
 """
 

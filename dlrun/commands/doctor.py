@@ -4,6 +4,10 @@
 
 Looks at Python and package versions, compute devices, the data cache and the mirrors, and says what to do
 where something is missing. Exit code 0 when `dlrun train` can run, 4 when it can't.
+
+Examples
+  dlrun doctor
+  DLRUN_MIRROR=/data/mirror dlrun doctor     is the mirror seen?
 """
 
 from __future__ import annotations
@@ -20,12 +24,12 @@ from dlrun.environment import versions
 def main(words: list[str]) -> int:
     """Print what was found."""
     parse(words, {})
-    rows = [[name, version, "" if version != "not installed" else "pip install dlrun"] for name, version in versions().items()]
-    console.table(["package", "version", ""], rows, title="Versions")
+    rows = [[name, version, "pip install dlrun" if version == "not installed" else ""] for name, version in versions().items()]
+    console.table(["package", "version", "to do"], rows, title="Versions")
     works, devices = _devices()
-    console.table(["device", "", ""], devices, title="\nDevices")
-    console.table(["place", "state", ""], _places(), title="\nData")
-    return 0 if works else 4
+    console.table(["device", "what it is", "state"], devices, title="\nDevices", whole=["device"])
+    console.table(["data", "place", "state"], _places(), title="\nData", whole=["data"])
+    return 0 if works and not any(todo for *_, todo in rows) else 4
 
 
 def _devices() -> tuple[bool, list[list[str]]]:
@@ -49,15 +53,20 @@ def _places() -> list[list[str]]:
     from dlrun.datasets._files import cache_folder, mirrors
 
     cache = cache_folder()
-    nearest = next(p for p in (cache, *cache.parents) if p.exists())
+    nearest = next(p for p in (cache, *cache.absolute().parents) if p.exists())
     free = f"{shutil.disk_usage(nearest).free / 2**30:.0f} GiB free"
-    rows = [[f"cache {cache}", free if os.access(nearest, os.W_OK) else "not writable", "DLRUN_DATA changes it"]]
+    state = f"{free}, {_held(cache)}" if os.access(nearest, os.W_OK) else "not writable: set DLRUN_DATA to a folder that is"
+    rows = [["cache", str(cache), state]]
     for mirror in mirrors():
-        if "://" in mirror:
-            rows.append([f"mirror {mirror}", "an address", "tried at the first fetch"])
-        else:
-            there = Path(mirror).is_dir()
-            rows.append([f"mirror {mirror}", "there" if there else "missing", "" if there else "see DLRUN_MIRROR"])
+        missing = "no such folder: see DLRUN_MIRROR"
+        state = "an address, tried at the first fetch" if "://" in mirror else missing
+        rows.append(["mirror", mirror, _held(Path(mirror)) if Path(mirror).is_dir() else state])
     if not mirrors():
         rows.append(["mirror", "none", "set DLRUN_MIRROR to a folder or address where the official ones can't be reached"])
     return rows
+
+
+def _held(folder: Path) -> str:
+    """The datasets that a folder has files of."""
+    names = sorted(d.name for d in folder.glob("*") if d.is_dir() and any(d.iterdir()))
+    return f"holds {', '.join(names)}" if names else "empty"

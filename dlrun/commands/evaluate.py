@@ -6,7 +6,8 @@ Opens the test set with the run's final weights, those of the refitted model whe
 and metrics beside the baseline, and writes artifacts/evaluation.json into the run folder. Every opening is
 recorded in runs/test_ledger.jsonl: a test set that is looked at often becomes a validation set.
 
-R is a path, a signature (four digits are enough), task/signature, or a task (its newest run).
+R is a path, a signature (four digits are enough), task/signature, or a task (its newest finished
+run).
 
 Examples
   dlrun evaluate run=imdb_dense

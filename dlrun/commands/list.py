@@ -2,10 +2,13 @@
 
   dlrun list [GROUP] [--plugins DIR] [--config-dir DIR]
 
+GROUP is what stands before = in `dlrun train GROUP=NAME`. The folders bring names of your own.
+
 Examples
   dlrun list                 the groups, and how many names each has
   dlrun list task            the recipes
   dlrun list optimizer       what may follow optimizer= on the command line
+  dlrun list loss --plugins mine
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dlrun import console, registry
-from dlrun.commands._words import split_plugins
+from dlrun.commands._words import split_plugins, take
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 HERE = Path(__file__).parent.parent
@@ -23,22 +26,23 @@ PLURAL = {package: group for group, package in registry.PACKAGES.items()} | {"ta
 
 def main(words: list[str]) -> int:
     """Print a group's names."""
-    rest = split_plugins(words)
-    dirs = [HERE / "configs", HERE.parent / "configs", *(d / "configs" for d in registry.plugin_dirs())]
-    while "--config-dir" in rest:
-        at = rest.index("--config-dir")
-        dirs += [Path(d) for d in rest[at + 1 : at + 2]]
-        rest = rest[:at] + rest[at + 2 :]
+    chosen, rest = take(split_plugins(words), "--config-dir")
+    for folder in chosen:
+        if not Path(folder).is_dir():
+            raise ConfigError(Problem("--config-dir", f"expected a folder, received '{folder}'"))
+    bundled = [d / "configs" for d in registry.plugin_dirs()]
+    dirs = [HERE / "configs", HERE.parent / "configs", *bundled, *(Path(d) for d in chosen)]
     if len(rest) > 1:
-        raise ConfigError(f"expected one group, received {' '.join(rest)}")
+        raise ConfigError(Problem("", f"expected one group, received {' '.join(rest)}", available(GROUPS)))
     if not rest:
-        rows = [[g, len(entries(g, dirs)), ", ".join(list(entries(g, dirs))[:6])] for g in GROUPS]
-        console.table(["group", "names", ""], rows)
+        found = {group: list(entries(group, dirs)) for group in GROUPS}
+        rows = [[group, len(names), ", ".join(names)] for group, names in found.items()]
+        console.table(["group", "count", "names"], rows, right=["count"], whole=["group"])
         return 0
     group = PLURAL.get(rest[0], rest[0])
     if group not in GROUPS:
         raise ConfigError(Problem("", f"no group is called '{group}'", f"{nearest(group, GROUPS)} {available(GROUPS)}"))
-    console.table([group, ""], list(entries(group, dirs).items()))
+    console.table([group, "what it is"], list(entries(group, dirs).items()), whole=[group])
     return 0
 
 

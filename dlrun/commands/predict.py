@@ -9,7 +9,8 @@ with the true values; rows=test opens the test set, which runs/test_ledger.jsonl
 Probabilities come with the class they speak for. All predictions go to artifacts/predictions.csv in the run
 folder, a table with one column per class or value.
 
-R is a path, a signature (four digits are enough), task/signature, or a task (its newest run).
+R is a path, a signature (four digits are enough), task/signature, or a task (its newest finished
+run).
 
 Examples
   dlrun predict run=imdb_dense input="a wonderful film, moving and funny"
@@ -70,7 +71,8 @@ def main(words: list[str]) -> int:
     sample = run.config.dataset.args["source"] == "sample"
     console.table(drawn, shown, title=title, right=[c for c in drawn if c in (*columns, "probability")], sample=sample)
     more = f", the first {len(shown)} of them above" if len(table) > len(shown) else ""
-    console.say(f"{len(table):,} predictions written to {path}{more}")
+    count = "1 prediction" if len(table) == 1 else f"{len(table):,} predictions"
+    console.say(f"{count} written to {path}{more}")
     return 0
 
 

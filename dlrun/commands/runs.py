@@ -2,14 +2,16 @@
 
   dlrun runs [task=T] [sort=KEY] [runs_dir=runs]
 
-Columns: state, when, seed, what differs from the task, validation and test results, seconds; and how many
-configurations have been scored on the same validation rows, for the best of many is flattered by chance.
+Columns: state, when, whether the data are real, seed, what was changed, validation and test results, seconds;
+and, as `selected`, how many configurations have been scored on the same validation rows, for the best of many
+is flattered by chance. sort= takes any column; the best comes first. In a pipe the columns are separated by
+tabs.
 A state is `running`, `finished`, `failed`, `preempted`, or `dead` when its process has stopped reporting.
 
 Examples
   dlrun runs
   dlrun runs task=imdb_dense sort=val.accuracy
-  dlrun runs sort=seconds | cut -f1,2,8              tab-separated in a pipe
+  dlrun runs sort=seconds | cut -f1,2,6
 """
 
 from __future__ import annotations
@@ -23,8 +25,12 @@ import yaml
 from dlrun import console
 from dlrun.commands._words import parse
 from dlrun.console import number
-from dlrun.errors import ConfigError, Problem
+from dlrun.errors import ConfigError, Problem, nearest
 from dlrun.run_folder import RunFolder, all_folders
+
+
+WORDS = ("run", "state", "when", "data")
+SAID = ("task", "seed", "runs_dir", "rerun", "dataset.source")
 
 
 def main(words: list[str]) -> int:
@@ -33,7 +39,7 @@ def main(words: list[str]) -> int:
     runs_dir = Path(given["runs_dir"])
     folders = all_folders(runs_dir, given["task"] or None)
     if not folders:
-        console.say(f"no runs in {runs_dir}/{given['task']}; dlrun train task=… makes one")
+        console.say(f"no runs in {runs_dir / given['task']}; dlrun train task={given['task'] or '…'} makes one")
         return 0
     from dlrun.ledger import read, selected_on, validation_id
 
@@ -60,11 +66,23 @@ def main(words: list[str]) -> int:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     columns.sort(key=_order)
     rows = _sorted(rows, given["sort"], columns)
-    right = [c for c in columns if c not in ("run", "state", "when", "data", "changed")]
-    console.table(columns, [[_shown(row.get(c)) for c in columns] for row in rows], right=right)
+    heads = {c: c.replace(".", ".\n") if console.out.is_terminal else c for c in columns}
+    figures = [c for c in columns if c not in (*WORDS, "changed")]
+    rare = sorted((c for c in figures if "." in c), key=lambda c: sum(row.get(c) is not None for row in rows))
+    console.table(
+        list(heads.values()),
+        [[_shown(row.get(c)) for c in columns] for row in rows],
+        right=[heads[c] for c in figures],
+        whole=WORDS,
+        optional=["when", "seconds", "selected", "seed", *(heads[c] for c in rare)],
+    )
     openings = [e for e in read(runs_dir) if e["task"] == given["task"] or not given["task"]]
-    if openings and console.out.is_terminal:
-        console.say(f"test sets opened {len(openings)} times by these runs: {runs_dir}/test_ledger.jsonl")
+    if console.out.is_terminal:
+        for folder in [f for f in folders if f.read_status().get("state") == "failed"][:5]:
+            console.say(f"{folder.path.name} failed: {folder.read_status().get('why', '')}; {folder.log}")
+        if openings:
+            times = "once" if len(openings) == 1 else f"{len(openings)} times"
+            console.say(f"test sets were opened {times}: {runs_dir}/test_ledger.jsonl")
     return 0
 
 
@@ -78,16 +96,16 @@ def state_of(folder: RunFolder) -> str:
 
 
 def changes(folder: RunFolder) -> str:
-    """The overrides that made this run, task and seed apart."""
+    """The overrides that made this run, less what other columns say."""
     try:
         words = yaml.safe_load(folder.overrides.read_text(encoding="utf-8")) or []
     except OSError:
         return ""
-    return " ".join(w for w in words if w.partition("=")[0] not in ("task", "seed", "runs_dir", "rerun"))
+    return " ".join(w for w in words if w.partition("=")[0] not in SAID)
 
 
 def _order(column: str) -> int:
-    first = ["run", "state", "when", "data", "seed", "changed"]
+    first = (*WORDS, "seed", "changed")
     if column in first:
         return first.index(column)
     return 10 + 10 * (column.startswith("test.")) + 20 * (column == "seconds") + 30 * (column == "selected")
@@ -97,7 +115,8 @@ def _sorted(rows: list[dict[str, Any]], key: str, columns: list[str]) -> list[di
     if not key:
         return rows
     if key not in columns:
-        raise ConfigError(Problem("sort", f"no column '{key}'", f"available: {', '.join(columns)}"))
+        hint = f"{nearest(key, columns)} available: {', '.join(columns)}".strip()
+        raise ConfigError(Problem("sort", f"no column '{key}'", hint))
     upwards = "loss" in key or "mae" in key or "mse" in key or key in ("run", "seed", "seconds")
     there = [r for r in rows if r.get(key) is not None]
     there.sort(key=lambda r: r[key], reverse=not upwards)

@@ -13,8 +13,6 @@ Examples
 
 from __future__ import annotations
 
-from typing import Any
-
 from dlrun import console
 from dlrun.commands import train
 
@@ -33,10 +31,10 @@ def main(words: list[str]) -> int:
     parts = assemble(config)
     for warning in parts.warnings:
         console.log.warning("%s", warning)
-    _table(*layers(parts))
-    _table(*card(parts))
+    title, columns, rows = layers(parts)
+    console.table(columns, rows, title=f"\n{title}", right=["parameters"])
+    console.say(f"loss: {parts.loss.name} on {parts.loss.key}")
+    data = parts.dataset.load()
+    title = f"\nData · {config.dataset.name}"
+    console.table(["part", "what it holds"], card(parts, data), title, whole=["part"], sample=data.source == "sample")
     return 0
-
-
-def _table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    console.table(columns, rows, title=f"\n{title}")
