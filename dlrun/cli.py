@@ -5,15 +5,12 @@ A sub-command is a file in `commands/`: its docstring is its help, its `main(wor
 
 from __future__ import annotations
 
-import ast
 import importlib
 import os
 import sys
-from pathlib import Path
 
 from dlrun import __version__
-
-COMMANDS = Path(__file__).parent / "commands"
+from dlrun.commands import help_of, names
 
 HEAD = f"""dlrun {__version__}: deep-learning experiments from YAML
 
@@ -34,17 +31,6 @@ TAIL = """
 Exit codes: 0 done · 2 usage or config · 3 data · 4 the run failed · 75 busy or preempted · 130 interrupted"""
 
 
-def commands() -> list[str]:
-    """The sub-commands: the files of `commands/`."""
-    return sorted(f.stem for f in COMMANDS.glob("*.py") if not f.stem.startswith("_"))
-
-
-def help_of(command: str) -> str:
-    """A command's help: the docstring of its file, read without importing it."""
-    source = (COMMANDS / f"{command}.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(source)) or ""
-
-
 def main(words: list[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     words = sys.argv[1:] if words is None else words
@@ -60,7 +46,7 @@ def main(words: list[str] | None = None) -> int:
 
         print("\n".join(candidates(" ".join(rest))))
         return 0
-    if command in commands() and any(w in ("-h", "--help") for w in rest):
+    if command in names() and any(w in ("-h", "--help") for w in rest):
         print(help_of(command))
         return 0
     return _run(command, rest)
@@ -68,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
 
 def overview() -> str:
     """The text of `dlrun --help`."""
-    lines = [f"  {c:<12} {help_of(c).partition(chr(10))[0]}" for c in commands()]
+    lines = [f"  {c:<12} {help_of(c).partition(chr(10))[0]}" for c in names()]
     return "\n".join([HEAD, *lines, TAIL])
 
 
@@ -81,8 +67,8 @@ def _run(command: str, words: list[str]) -> int:
     quiet = [w for w in words if w in ("-q", "--quiet")]
     console.configure(bool(quiet))
     try:
-        if command not in commands():
-            hint = f"{nearest(command, commands())} {available(commands())}".strip()
+        if command not in names():
+            hint = f"{nearest(command, names())} {available(names())}".strip()
             raise ConfigError(Problem("", f"no command is called '{command}'", hint))
         module = importlib.import_module(f"dlrun.commands.{command}")
         return int(module.main([w for w in words if w not in quiet]) or 0)

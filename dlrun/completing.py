@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
-from dlrun import cli
+from dlrun import commands
 
 FLAGS = {
     "train": ["--cfg", "--config-dir", "--help", "--info", "--multirun", "--package", "--plugins", "--quiet",
@@ -44,7 +45,7 @@ def candidates(line: str) -> list[str]:
     if last.startswith(("'", '"')):
         last = last[1:]
     if len(words) < 2:
-        return _starting([*cli.commands(), "--help", "--version"], last)
+        return _starting([*commands.names(), "--help", "--version"], last)
     command, before = words[1], words[-1]
     if before in ("--plugins", "--config-dir", "-cd"):
         return _paths("", last, folders=True)
@@ -93,7 +94,7 @@ def _hydra(words: list[str], last: str) -> list[str]:
 
     from dlrun.compose import Composer
 
-    flags = list(zip(words, words[1:], strict=False))
+    flags = list(itertools.pairwise(words))
     dirs = [Path(value) for flag, value in flags if flag in ("--config-dir", "-cd")]
     dirs += [Path(value) / "configs" for flag, value in flags if flag == "--plugins"]
     composer = Composer([d for d in dirs if d.is_dir()])

@@ -1,13 +1,12 @@
-"""Hydra composes the YAML; this file finds every wrong word of a command, and lets nothing in YAML run code.
+"""Hydra composes the YAML; this file finds every wrong word of a command.
 
-Hydra stops at the first error, and it instantiates callbacks and logging from the composed `hydra` node
-before any function of ours is called. So the words are checked one by one here, and the `hydra` node that
-YAML files outside this package lead to must be the one that ours alone lead to.
+Hydra stops at the first error. So when a composition fails the words are judged one by one, and what holds is
+composed and checked further.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dlrun import trust
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 HERE = Path(__file__).parent
 CONFIGS = next(d for d in (HERE / "configs", HERE.parent / "configs") if d.is_dir())
 """Beside the package in a wheel, beside it in the repository of an editable install."""
-
-HYDRA_KEYS = ("hydra.launcher.", "hydra.sweeper.params", "hydra.sweep.", "hydra.verbose", "hydra.mode")
-HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
-"""What a command line may say about Hydra itself; the rest of that node can write files or run code."""
-
 
 @dataclass
 class Composed:
@@ -76,8 +71,8 @@ class Composer:
 
     def compose(self, words: list[str], mode: RunMode = RunMode.RUN) -> Composed:
         """Compose, with every wrong word reported in `problems` and left out. Raises nothing for them."""
-        problems = [p for word in words for p in _hydra_word_problems(word)]
-        kept = [w for w in words if not _hydra_word_problems(w)]
+        problems = [p for word in words for p in trust.word_problems(word)]
+        kept = [w for w in words if not trust.word_problems(w)]
         try:
             return Composed(*self._compose(kept, mode), problems)
         except ConfigError as error:
@@ -125,7 +120,7 @@ class Composer:
         return config, {str(k): v for k, v in choices.items()}
 
     def _refuse_foreign_hydra_node(self, config: DictConfig, words: list[str], mode: RunMode) -> None:
-        """A YAML of the user's that changes Hydra's node could write files or run code: refuse it."""
+        """Compare with what our own files alone lead to."""
         if not self.config_dirs:
             return
         ours = [w for w in words if w.startswith("hydra")]
@@ -133,16 +128,9 @@ class Composer:
             base = Composer().hydra.compose_config("config", ours, mode, validate_sweep_overrides=False)
         except (HydraException, OmegaConfBaseException) as error:
             raise ConfigError(Problem("hydra", f"not known without --config-dir: {error}")) from None
-        foreign = _differences(_plain(config), _plain(base))
-        if foreign:
-            raise ConfigError(
-                Problem(
-                    f"hydra.{foreign[0]}",
-                    "a YAML file changes Hydra's own settings, which can run code or write files; refused",
-                    "take it out of the file; launcher and sweeper settings belong on the command line",
-                    f"one of the files in {', '.join(map(str, self.config_dirs))}",
-                )
-            )
+        if problem := trust.foreign_node(config, base):
+            where = ", ".join(map(str, self.config_dirs))
+            raise ConfigError(replace(problem, origin=f"one of the files in {where}"))
 
     def _diagnose(self, words: list[str]) -> tuple[list[str], list[Problem]]:
         """Judge each word alone: the words that hold (or their nearest right form), and the problems."""
@@ -251,36 +239,3 @@ def _values(override: Override) -> list[str]:
     if value is None or override.is_delete():
         return []
     return [str(v) for v in value] if isinstance(value, list) else [str(value)]
-
-
-def _hydra_word_problems(word: str) -> list[Problem]:
-    key = word.lstrip("+~").partition("=")[0].partition("@")[0]
-    if not key.startswith(("hydra.", "hydra/")) and key != "hydra":
-        return []
-    allowed = key in HYDRA_GROUPS or key.startswith(HYDRA_KEYS)
-    if allowed and "_target_" not in word:
-        return []
-    return [
-        Problem(
-            key,
-            "this part of Hydra's own settings can run code or write files; refused",
-            "allowed: " + ", ".join([*HYDRA_GROUPS, *(k.rstrip(".") for k in HYDRA_KEYS)]),
-            f"command line: {word}",
-        )
-    ]
-
-
-def _plain(config: DictConfig) -> dict[str, Any]:
-    """Hydra's node as plain data, less what says where files were found and what was chosen."""
-    node = OmegaConf.to_container(config.hydra, resolve=False)
-    assert isinstance(node, dict)
-    for key in ("runtime", "overrides", "job"):
-        if key != "job":
-            node.pop(key)
-    for key in ("override_dirname", "name", "config_name", "id", "num"):
-        node["job"].pop(key, None)
-    return {str(k): v for k, v in node.items()}
-
-
-def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    return sorted(k for k in {*one, *other} if one.get(k) != other.get(k))

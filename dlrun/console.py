@@ -1,4 +1,4 @@
-"""Every rich call. Text that comes from data or config is escaped before rich prints it."""
+"""Every rich call. Rich gets `Text`, never markup: what comes from data or config is printed as it is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from dlrun.errors import ConfigError, DlrunError, RunError
+from dlrun.errors import ConfigError, DlrunError, Interrupted, Preempted, RunError
 from dlrun.files import cant_write
 
 log = logging.getLogger("dlrun")
@@ -26,10 +26,8 @@ SAMPLE = "SAMPLE DATA, no result of the book"
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        text = escape(record.getMessage())
-        if record.levelno >= logging.WARNING:
-            text = f"[yellow]warning:[/] {text}"
-        _print(err, text)
+        warns = record.levelno >= logging.WARNING
+        _print(err, ("warning: " if warns else "", "yellow"), record.getMessage())
 
 
 def configure(quiet: bool) -> None:
@@ -67,26 +65,27 @@ def logging_to(path: Path) -> Iterator[None]:
 def error(problem: DlrunError) -> None:
     """An error for the user: what is wrong, where, what to do; never a traceback."""
     if not isinstance(problem, ConfigError):
-        _print(err, f"[bold red]error:[/] {escape(str(problem))}")
+        planned = isinstance(problem, Interrupted | Preempted)
+        _print(err, ("" if planned else "error: ", "bold red"), str(problem))
         return
     n = len(problem.problems)
     count = "1 problem" if n == 1 else f"{n} problems"
-    _print(err, f"[bold red]{count}[/] in this command; nothing was read or written")
+    _print(err, (count, "bold red"), " in this command; nothing was read or written")
     for i, p in enumerate(problem.problems, 1):
-        name = f"[bold]{escape(p.path)}[/]: " if p.path else ""
-        _print(err, f"\n{i}. {name}{escape(p.message)}")
+        _print(err, f"\n{i}. ", (p.path, "bold"), ": " if p.path else "", p.message)
         for line in (p.hint, f"stands in: {p.origin}" if p.origin else ""):
             if line:
-                _print(err, f"   {escape(line)}")
+                _print(err, f"   {line}")
 
 
 def say(text: str) -> None:
-    """Plain text on stdout; lines are broken between words on a terminal only."""
-    _print(out, escape(text))
+    """Plain text on stdout."""
+    _print(out, text)
 
 
-def _print(console: Console, markup: str) -> None:
-    console.print(markup, soft_wrap=not console.is_terminal)
+def _print(console: Console, *parts: str | tuple[str, str]) -> None:
+    """Texts, some with a style. Lines are broken, between words, on a terminal only."""
+    console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal)
 
 
 def table(
@@ -109,8 +108,7 @@ def table(
             print("\t".join(" ".join(str(v).split()) for v in row), file=out.file)
         return
     if title:
-        marked = f" · [bold yellow]{SAMPLE}[/]" if sample else ""
-        _print(out, f"[bold]{escape(title)}[/]{marked}")
+        _print(out, (title, "bold"), *([" · ", (SAMPLE, "bold yellow")] if sample else []))
     width = out.width if out.is_terminal else 120
     firm = (*right, *whole)
     hidden: list[str] = []
@@ -121,10 +119,10 @@ def table(
     for column in columns:
         if column not in hidden:
             drawn.add_column(
-                escape(column), justify="right" if column in right else "left", no_wrap=column in firm, overflow="fold"
+                Text(column), justify="right" if column in right else "left", no_wrap=column in firm, overflow="fold"
             )
     for row in rows:
-        drawn.add_row(*(escape(str(v)) for c, v in zip(columns, row, strict=True) if c not in hidden))
+        drawn.add_row(*(Text(str(v)) for c, v in zip(columns, row, strict=True) if c not in hidden))
     if out.is_terminal:
         out.print(drawn)
     else:

@@ -43,13 +43,13 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, dpi: in
         if part == "val" and name == "loss" and len(epochs) > 1:
             best = int(np.argmin(mean))
             axes.axvline(epochs[best], color="0.6", linewidth=1, linestyle=":", zorder=0)
-            late = 2 * best > len(epochs)  # the words go where there is room
+            late = 2 * best >= len(epochs)  # the words go where there is room
             axes.annotate(f"lowest: epoch {epochs[best]}", (epochs[best], mean[best]), xytext=(-6 if late else 6, -14),
                           ha="right" if late else "left", textcoords="offset points", fontsize=8, color="0.35")  # fmt: skip
     parts = "training and validation" if any(r["split"] == "val" for r in rows) else "training"
     axes.set_title(f"{title}: {parts} {name}", fontsize=11, parse_math=False)
     axes.set(xlabel="epoch", ylabel=name)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     with writing(path) as aside:

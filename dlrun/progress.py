@@ -9,7 +9,6 @@ from typing import Any
 
 from rich import progress
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.text import Text
 
 from dlrun import console
@@ -40,7 +39,7 @@ class Progress(Callback):
         self.first = fit.done * self.steps + fit.batch
         if console.wants_bar():
             self.bar = _Bar(console=console.err, auto_refresh=False)
-            self.bar.add_task(escape(self.title), total=fit.epochs * self.steps, completed=self.first)
+            self.bar.add_task(self.title, total=fit.epochs * self.steps, completed=self.first)
             self._redraw(fit, self.first)
             self.bar.start()
 
@@ -92,7 +91,7 @@ class _Bar(progress.Progress):
     def get_default_columns(cls) -> tuple[progress.ProgressColumn, ...]:
         """What the first line shows."""
         return (
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(bar_width=20),
             progress.TextColumn("{task.fields[epoch]}"),
             _Rate(),
