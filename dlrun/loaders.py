@@ -91,9 +91,9 @@ class Loader:
     def _column(self, name: str, column: Column, index: Tensor, there: Tensor) -> Column:
         if isinstance(column, Bags):
             return _take_bags(column, self._lengths[name], index, there)
-        taken = self._cast(_take(column, there))
+        taken = self._cast(_take(column, there))  # a fresh tensor: it may be changed
         divisor = self.spec.inputs[name].divide_by
-        return taken if divisor == 1.0 else taken / divisor
+        return taken if divisor == 1.0 else taken.div_(divisor)
 
     def _cast(self, tensor: Tensor) -> Tensor:
         is_target_index = tensor.dtype == torch.int64

@@ -19,8 +19,8 @@ State = dict[str, Tensor]
 
 
 class Output(NamedTuple):
-    """Of one batch. objective: what is minimised, a scalar. sums: [S], loss and penalty times rows, then the
-    metrics' states; in a stack [K, S]."""
+    """Of one batch. objective: what is minimised, a scalar. sums: [S], loss times rows, the same for the penalty
+    where a layer has one, then the metrics' states; in a stack [K, S]."""
 
     objective: Tensor
     sums: Tensor
@@ -45,20 +45,23 @@ class Objective(nn.Module):
             rows = batch.mask.sum()  # at least 1: members of a stack have equally many batches
             loss_sum = (per_row * batch.mask).sum()
         objective = loss_sum / rows
-        penalty = torch.zeros_like(objective)
-        for layer in self.penalised:
-            penalty = penalty + layer.penalty()
+        parts = [loss_sum.reshape(1)]
+        if self.penalised:
+            penalty = torch.stack([layer.penalty() for layer in self.penalised]).sum()
+            objective = objective + penalty
+            parts.append((penalty * rows).reshape(1))
         with torch.no_grad():
             states = [m.update(outputs, batch.targets, batch.mask) for m in self.metrics.values()]
-            sums = torch.cat([torch.stack([loss_sum, penalty * rows]), *states])
-        return Output(objective + penalty if self.penalised else objective, sums)
+            sums = torch.cat(parts + states)
+        return Output(objective, sums)
 
     def compute(self, sums: Tensor, rows: int) -> dict[str, float]:
         """Numbers from the sums [S] of all batches, over `rows` rows."""
         values = {"loss": float(sums[0]) / rows}
+        first = 1
         if self.penalised:
-            values["penalty"] = float(sums[1]) / rows
-        first = 2
+            values["penalty"] = float(sums[first]) / rows
+            first += 1
         for name, metric in self.metrics.items():
             values[name] = metric.compute(sums[first : first + metric.state_size])
             first += metric.state_size

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dlrun import cli
+from dlrun import cli, commands
 from dlrun.completing import candidates
 
 
@@ -55,7 +55,7 @@ def test_candidates(project, line, found):
 def test_every_command_group_task_and_option_is_offered(project):
     from dlrun.commands.list import GROUPS, HERE, entries
 
-    assert set(cli.commands()) <= set(candidates("dlrun "))
+    assert set(commands.names()) <= set(candidates("dlrun "))
     assert candidates("dlrun list ") == GROUPS
     words = candidates("dlrun train ")
     for group in GROUPS:

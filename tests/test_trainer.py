@@ -146,12 +146,12 @@ def test_early_stopping(restore: bool, project: Path) -> None:
     """Stops `patience` epochs after the best one; the last weights are then the best or the present ones."""
     stopping = ["callbacks=[checkpoint,early_stopping]", "callbacks.early_stopping.patience=2",
                 f"callbacks.early_stopping.restore_best={restore}".lower()]  # fmt: skip
-    train("optimizer.lr=0.05", "trainer.epochs=30", *stopping, "runs_dir=stopped")
+    train("optimizer.lr=0.02", "trainer.epochs=30", *stopping, "runs_dir=stopped")
     losses = values(only_run("stopped"), "val", "loss")
     best = int(np.argmin(losses)) + 1
     assert best > 1
     assert len(losses) == best + 2 < 30
-    train("optimizer.lr=0.05", f"trainer.epochs={best if restore else best + 2}", "runs_dir=fixed")
+    train("optimizer.lr=0.02", f"trainer.epochs={best if restore else best + 2}", "runs_dir=fixed")
     assert same(weights_of(only_run("stopped")), weights_of(only_run("fixed")))
 
 

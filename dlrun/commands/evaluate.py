@@ -12,7 +12,7 @@ run).
 Examples
   dlrun evaluate run=imdb_dense
   dlrun evaluate run=imdb_dense/1c9f03aa weights=best
-  dlrun evaluate run=boston_dense split=r0f3          one of several folds
+  dlrun evaluate run=imdb_dense/77e0b1d2 split=r0f3         one of several folds
 """
 
 from __future__ import annotations
