@@ -6,9 +6,9 @@ has one epoch, and contenders are compared round by round.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PEERS = Path(__file__).parent / "peers"
+DLRUN = [sys.executable, "-m", "dlrun"]
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Row:
 
     what: str
     figures: str
-    result: str
+    result: str = ""
     target: str = ""
     met: bool | None = None
 
@@ -40,81 +41,91 @@ class Result:
 
 
 class Contender:
-    """A process that trains one epoch per turn. command: a script in `peers/` and its words."""
+    """A process that trains one epoch per turn. command: a script in `peers/` and its words. folder: where it
+    runs and leaves its log."""
 
-    def __init__(self, name: str, *command: str, python: str = sys.executable, cwd: str | None = None):
-        self.name, self.turns = name, []  # type: str, list[dict[str, Any]]
-        self.log = open(f"{cwd or '/tmp'}/{name.replace(' ', '_')}.log", "w+")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [python, str(PEERS / command[0]), *command[1:]],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=cwd,
-        )  # fmt: skip
+    def __init__(self, name: str, command: list[str], folder: str, python: str = sys.executable):
+        self.name, self.log = name, Path(folder) / f"{name.replace(' ', '_')}.log"
+        self.turns: list[dict[str, Any]] = []
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [python, str(PEERS / command[0]), *command[1:]],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
+            )  # fmt: skip
 
-    def turn(self) -> dict[str, Any]:
+    def turn(self) -> None:
         """One epoch. Raises RuntimeError with the end of the contender's log when it has died."""
-        assert self.process.stdin and self.process.stdout
-        try:
+        assert self.process.stdin
+        assert self.process.stdout
+        with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write("\n")
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
         line = self.process.stdout.readline()
         if not line:
-            self.log.seek(0)
-            raise RuntimeError(f"{self.name} ended:\n{self.log.read()[-2000:]}")
-        values: dict[str, Any] = json.loads(line)
-        self.turns.append(values)
-        return values
+            raise RuntimeError(f"{self.name} ended:\n{self.log.read_text()[-2000:]}")
+        self.turns.append(json.loads(line))
 
-    def seconds(self, key: str = "seconds") -> list[float]:
+    def values(self, key: str = "seconds") -> list[float]:
         """Of each counted turn: the first, with compiling and first touches, is not one of them."""
         return [t[key] for t in self.turns[1:]]
 
     def close(self) -> float:
         """Hang up; returns the peak memory in GB."""
         assert self.process.stdin
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         return wait_for(self.process)
 
 
 def in_turns(contenders: list[Contender], rounds: int) -> dict[str, Any]:
     """A warm-up epoch each, then `rounds` rounds, every second one in reverse; returns the raw figures."""
-    for contender in contenders:
-        contender.turn()
-    for number in range(rounds):
-        for contender in contenders[:: -1 if number % 2 else 1]:
+    try:
+        for contender in contenders:
             contender.turn()
+        for number in range(rounds):
+            for contender in contenders[:: -1 if number % 2 else 1]:
+                contender.turn()
+    finally:
+        peaks = {c.name: c.close() for c in contenders}
     return {
         c.name: {
-            "warm_up": c.turns[0]["seconds"],
-            "seconds": c.seconds(),
-            **({"whole": c.seconds("whole")} if "whole" in c.turns[0] else {}),
-            "accuracy": c.turns[-1].get("accuracy"),
-            "peak_gb": c.close(),
+            "warm_up_seconds": c.turns[0]["seconds"],
+            "peak_gb": peaks[c.name],
+            **{key: c.values(key) for key in c.turns[0]},
         }
         for c in contenders
     }
 
 
-def ratios(one: list[float], other: list[float]) -> list[float]:
-    """one / other, round by round."""
-    return [a / b for a, b in zip(one, other, strict=True)]
+def compare(what: str, ours: Contender, other: Contender, target: str = "", least: float = 0.0) -> Row:
+    """How many times longer `other` takes for an epoch, round by round. least: what `target` asks of it."""
+    factor = [b / a for a, b in zip(ours.values(), other.values(), strict=True)]
+    return Row(
+        f"{what}: {ours.name} against {other.name}",
+        f"{spread(ours.values(), ' s')} against {spread(other.values(), ' s')}",
+        f"{spread(factor)} x as fast; best epochs: {min(other.values()) / min(ours.values()):.2f} x",
+        target,
+        statistics.median(factor) >= least if target else None,
+    )
 
 
-def spread(values: list[float], unit: str = "", digits: int = 2) -> str:
+def spread(values: list[float], unit: str = "") -> str:
     """`median unit (smallest to largest)`."""
     low, mid, high = min(values), statistics.median(values), max(values)
-    return f"{mid:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{mid:.3g}{unit} ({low:.3g} to {high:.3g})"
 
 
-def timed(command: list[str], **kwargs: Any) -> tuple[float, float]:
-    """Seconds and peak memory in GB of a command that must succeed, as seen from outside."""
+def timed(command: list[str], folder: str) -> tuple[float, float]:
+    """Seconds and peak memory in GB of a command, as seen from outside. Raises RuntimeError when it fails."""
+    log = Path(folder) / "command.log"
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
-    peak = wait_for(process)
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder)
+        peak = wait_for(process)
     seconds = time.perf_counter() - began
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+        said = log.read_text()[-2000:]
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
     return seconds, peak
 
 
@@ -122,5 +133,4 @@ def wait_for(process: subprocess.Popen[Any]) -> float:
     """Wait for a child; returns its peak memory (resident set) in GB of 1e9 bytes."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert isinstance(usage, resource.struct_rusage)
-    return usage.ru_maxrss * 1024 / 1e9
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9

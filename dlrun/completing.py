@@ -60,7 +60,8 @@ def candidates(line: str) -> list[str]:
     if command == "completion":
         return _starting(["bash", "zsh"], last)
     if "=" in last:
-        found = _values(command, *last.split("=", 1), runs_dir=_runs_dir(words))
+        key, _, value = last.partition("=")
+        found = _values(command, key, value, _runs_dir(words))
         if found or command not in ("train", "show"):
             return found
     return _hydra(words[2:], last) if command in ("train", "show") else _starting(KEYS.get(command, []), last)

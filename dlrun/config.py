@@ -83,8 +83,17 @@ class RunConfig:
             for parent in parents:
                 node = node.get(parent, {})
             node.pop(last, None)
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(_one_form(plain), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _one_form(node: Any) -> Any:
+    """0 and 0.0 are one value: a file and a command line may write either."""
+    if isinstance(node, dict):
+        return {key: _one_form(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_one_form(value) for value in node]
+    return int(node) if isinstance(node, float) and node.is_integer() else node
 
 
 SECTIONS = ("dataset", "architecture", "loss", "optimizer", "step", "evaluation")

@@ -108,7 +108,7 @@ def table(
             print("\t".join(" ".join(str(v).split()) for v in row), file=out.file)
         return
     if title:
-        _print(out, (title, "bold"), *([" · ", (SAMPLE, "bold yellow")] if sample else []))
+        _print(out, (title, "bold"), " · " if sample else "", (SAMPLE if sample else "", "bold yellow"))
     width = out.width if out.is_terminal else 120
     firm = (*right, *whole)
     hidden: list[str] = []

@@ -13,8 +13,8 @@ HEAD = ("stage", "repeat", "fold", "epoch", "split")
 
 
 def draw_history(rows: list[dict[str, Any]], folder: Path, title: str, dpi: int = 120) -> list[Path]:
-    """One PNG per logged value, such as `loss.png`. Several splits: their mean, and a band of one standard
-    deviation. title: what was trained. Returns the files."""
+    """One PNG per logged value, such as `loss.png`. Several splits: while all train, their mean and one standard
+    deviation around it. title: what was trained. Returns the files."""
     fit = [row for row in rows if row["stage"] == "fit"]
     names = [name for name in (fit[0] if fit else {}) if name not in HEAD]
     return [_draw(name, fit, folder / f"{name}.png", title, dpi) for name in names]
@@ -44,8 +44,15 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, dpi: in
             best = int(np.argmin(mean))
             axes.axvline(epochs[best], color="0.6", linewidth=1, linestyle=":", zorder=0)
             late = 2 * best >= len(epochs)  # the words go where there is room
-            axes.annotate(f"lowest: epoch {epochs[best]}", (epochs[best], mean[best]), xytext=(-6 if late else 6, -14),
-                          ha="right" if late else "left", textcoords="offset points", fontsize=8, color="0.35")  # fmt: skip
+            axes.annotate(
+                f"lowest: epoch {epochs[best]}",
+                (epochs[best], mean[best]),
+                xytext=(-6 if late else 6, -14),
+                textcoords="offset points",
+                ha="right" if late else "left",
+                fontsize=8,
+                color="0.35",
+            )
     parts = "training and validation" if any(r["split"] == "val" for r in rows) else "training"
     axes.set_title(f"{title}: {parts} {name}", fontsize=11, parse_math=False)
     axes.set(xlabel="epoch", ylabel=name)
@@ -58,11 +65,12 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, dpi: in
 
 
 def _series(rows: list[dict[str, Any]], name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Epochs, mean and standard deviation over the splits that trained in each, and the number of splits."""
+    """Epochs that all splits trained, mean and standard deviation over the splits, and the number of splits."""
     values: dict[int, list[float]] = {}
     for row in rows:
         values.setdefault(row["epoch"], []).append(row[name])
-    epochs = np.array(sorted(values))
+    n = max(map(len, values.values()), default=0)
+    epochs = np.array([e for e in sorted(values) if len(values[e]) == n])
     mean = np.array([np.mean(values[e]) for e in epochs])
     std = np.array([np.std(values[e]) for e in epochs])
-    return epochs, mean, std, max(map(len, values.values()), default=0)
+    return epochs, mean, std, n

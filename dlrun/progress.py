@@ -65,7 +65,11 @@ class Progress(Callback):
             self._redraw(fit, fit.epoch * self.steps)
 
     def on_fit_end(self, fit: Any) -> None:
-        """The bar stays with its last values."""
+        """The bar stays with its last values; one that early stopping cut short is full too."""
+        if self.bar:
+            (task,) = self.bar.tasks
+            task.total = task.completed  # by `update` the rate would be forgotten
+            self.bar.update(task.id)
         self.close()
 
     def close(self) -> None:

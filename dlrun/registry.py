@@ -43,9 +43,7 @@ def add_plugins(folder: str | Path) -> None:
     known = sorted(PACKAGES.values())
     if not any((path / package).is_dir() for package in known):
         raise ConfigError(
-            Problem(
-                "--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'"
-            )
+            Problem("--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'")
         )
     if path not in _plugin_dirs:
         _plugin_dirs.append(path)
@@ -85,6 +83,10 @@ def load(group: str, name: str) -> Callable[..., Any]:
         raise ConfigError(Problem(group, f"no {group} is called '{name}'", hint.strip()))
     if not callable(getattr(module, "build", None)):
         raise ConfigError(Problem(group, f"{module.__file__} has no function 'build'"))
+    try:
+        arguments(module.build)
+    except (NameError, TypeError) as error:
+        raise ConfigError(Problem(group, f"{module.__file__}: types of 'build' can't be read: {error}")) from None
     return module.build
 
 

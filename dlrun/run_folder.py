@@ -80,14 +80,25 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         """`{"state", "pid", "host", "heartbeat", …}`; state is `running`, `finished`, `failed`, `preempted`, and
-        `dead` for one that says running but has stopped renewing it. Empty when there is none."""
+        `dead` for one that says running, has stopped renewing it and holds no lock. Empty when there is none."""
         try:
             status: dict[str, Any] = json.loads(self.status.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        if status.get("state") == "running" and time.time() - status["heartbeat"] > 3 * HEARTBEAT_SECONDS:
+        silent = time.time() - status.get("heartbeat", 0) > 3 * HEARTBEAT_SECONDS
+        if status.get("state") == "running" and silent and not self._is_locked():
             status["state"] = "dead"
         return status
+
+    def _is_locked(self) -> bool:
+        try:
+            with (self.path / "lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # no lock file, or a file system without locks: the heartbeat has the last word
+            pass
+        return False
 
     def write_status(self, state: str, **more: Any) -> None:
         """Say where the run stands. A disk too full for it is not worth losing the run's own error over."""
@@ -139,9 +150,5 @@ class RunFolder:
 
 def all_folders(runs_dir: Path, task: str | None = None) -> list[RunFolder]:
     """Every run on disk, newest first."""
-    found = [
-        (f.stat().st_mtime, f.parent) for f in runs_dir.glob(f"{task or '*'}/*/config.yaml") if f.parent.is_dir()
-    ]
+    found = [(f.stat().st_mtime, f.parent) for f in runs_dir.glob(f"{task or '*'}/*/config.yaml") if f.parent.is_dir()]
     return [RunFolder(path) for _, path in sorted(found, reverse=True)]
-
-

@@ -28,7 +28,8 @@ from dlrun.progress import Progress
 from dlrun.run_folder import RunFolder
 from dlrun.seeds import derive
 from dlrun.signals import StopOnSignal
-from dlrun.stack import Single, assemble as ensemble
+from dlrun.stack import Single
+from dlrun.stack import assemble as ensemble
 from dlrun.trainer import Fit, evaluate
 
 log = logging.getLogger("dlrun")
@@ -251,10 +252,10 @@ def memory_explained() -> Iterator[None]:
     """Raises RunError, which says what to do, where memory runs out inside."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
-            if "can't allocate memory" not in str(error):  # what torch says on the CPU
-                raise
+    except (MemoryError, RuntimeError) as error:
+        on_the_cpu = "can't allocate memory" in str(error)  # a plain RuntimeError
+        if not on_the_cpu and not isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            raise
         first = (str(error).splitlines() or [""])[0].rpartition("] ")[2][:200]
         raise RunError(
             f"out of memory: {first}\nLower trainer.batch_size, trainer.eval_batch_size or the model's size, "

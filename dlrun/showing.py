@@ -35,7 +35,9 @@ def card(parts: Parts, data: Data) -> list[list[Any]]:
         if there is None:
             continue
         rows.append([f"{part} rows", f"{len(there):,}"])
-        rows += [[f"{part} {name}", _column(column, parts.spec.inputs[name].shape)] for name, column in there.inputs.items()]
+        rows += [
+            [f"{part} {name}", _column(column, parts.spec.inputs[name].shape)] for name, column in there.inputs.items()
+        ]
         rows += [[f"{part} {name}", _target(t, parts.spec.targets[name])] for name, t in there.targets.items()]
     described = [parts.dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
     rows += [[f"train[{i}]", text if len(text) <= 300 else text[:299] + "…"] for i, text in enumerate(described)]
@@ -55,7 +57,8 @@ def _column(column: Column, shape: tuple[int, ...]) -> str:
 def _target(values: Tensor, target: TargetSpec) -> str:
     if not target.classes:
         mean, std = float(values.float().mean()), float(values.float().std())
-        return f"{target.problem}, {float(values.min()):g} to {float(values.max()):g} {target.unit}, mean {mean:.3g}, std {std:.3g}"
+        low, high = float(values.min()), float(values.max())
+        return f"{target.problem}, {low:g} to {high:g} {target.unit}, mean {mean:.3g}, std {std:.3g}"
     if target.problem == "multilabel":
         return f"{target.problem}, {target.classes} labels"
     labels, counts = np.unique(values.numpy(), return_counts=True)

@@ -98,9 +98,7 @@ def differences(ours: dict[str, Any], unbroken: dict[str, Any]) -> list[str]:
     return [name for name in {**unbroken, **ours} if ours.get(name) != unbroken.get(name)]
 
 
-def one_try(
-    words: list[str], moments: list[float], unbroken: dict[str, Any], runs_dir: Path
-) -> Try:
+def one_try(words: list[str], moments: list[float], unbroken: dict[str, Any], runs_dir: Path) -> Try:
     """Start, kill after each of `moments` (seconds since that start), go on to the end, compare."""
     done = Try()
     for moment in moments:

@@ -140,9 +140,7 @@ def test_a_really_full_disk(small_disk: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize("place", ["runs", "runs/imdb_dense", "below/runs"])
-def test_a_file_in_the_place_of_a_folder(
-    place: str, project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_in_the_place_of_a_folder(place: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = Path(place)
     (path.parent if place == "below/runs" else path).parent.mkdir(exist_ok=True)
     (path.parent if place == "below/runs" else path).write_text("in the way")

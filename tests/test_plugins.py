@@ -288,6 +288,10 @@ def test_a_misspelt_own_name_or_argument_is_an_error_with_the_nearest(mine, caps
         ("x = 1\ny = x / 0\n", "hinge.py:2 can't be imported: ZeroDivisionError"),
         ('"""No build here."""\n', "hinge.py has no function 'build'"),
         ("build = 3\n", "hinge.py has no function 'build'"),
+        (
+            "def build(spec, *, margin: 'Foo' = 1.0):\n    pass\n",
+            "hinge.py: types of 'build' can't be read: name 'Foo'",
+        ),
         ("def build(*, margin: float = 1.0):\n    return None\n", "takes 0 positional arguments but 1"),
     ],
 )

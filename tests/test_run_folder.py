@@ -80,7 +80,8 @@ def test_all_neutral_keys_exist() -> None:
     [
         ("optimizer.lr=1e-3",),
         ("optimizer.lr=0.00100", "optimizer.rho=9e-1"),
-        ("architecture.dropout=0",),
+        ("architecture.dropout=0", "architecture.l2=-0.0"),
+        ("dataset.num_words=10000", "architecture.l1=0e5"),
         ("architecture.units=[16, 16]",),
         ("optimizer=rmsprop", "evaluation.order=positional"),
         ("trainer.epochs=7", "trainer.epochs=20"),
@@ -240,6 +241,20 @@ def test_dead_is_running_without_a_heartbeat(tmp_path: Path, monkeypatch: pytest
             assert folder.read_status()["state"] == ("dead" if state == "running" else state)
     folder.status.write_text('{"state": "runn')
     assert folder.read_status() == {}
+
+
+def test_a_long_pause_is_no_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a large dataset takes longer than a heartbeat; the lock says that the process is there."""
+    folder, reader = RunFolder(tmp_path), RunFolder(tmp_path)
+    folder.lock()
+    folder.write_status("running")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 1000)
+    assert reader.read_status()["state"] == "running"
+    folder.unlock()
+    assert reader.read_status()["state"] == "dead"
+    folder.lock()  # looking has left no lock behind
+    folder.unlock()
 
 
 def test_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,9 +30,7 @@ class Screen:
     def __call__(self, width: int | None) -> Screen:
         self.out, self.err = io.StringIO(), io.StringIO()
         for name, file in (("out", self.out), ("err", self.err)):
-            made = Console(
-                file=file, force_terminal=width is not None, width=width, highlight=False, color_system=None
-            )
+            made = Console(file=file, force_terminal=width is not None, width=width, highlight=False, color_system=None)
             self.monkeypatch.setattr(console, name, made)
         console.configure(quiet=False)
         return self
@@ -91,7 +89,15 @@ def test_a_narrow_table_leaves_columns_out_and_says_so_but_breaks_no_figure(scre
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "-"), (0.88328, "0.8833"), (1e-7, "1e-07"), (12345.67, "12346"), (3, "3"), ("x", "x"), (float("nan"), "nan")],
+    [
+        (None, "-"),
+        (0.88328, "0.8833"),
+        (1e-7, "1e-07"),
+        (12345.67, "12346"),
+        (3, "3"),
+        ("x", "x"),
+        (float("nan"), "nan"),
+    ],
 )
 def test_figures_have_four_digits(value, shown):
     assert console.number(value) == shown
@@ -140,6 +146,21 @@ def test_the_bar_shows_epoch_values_rate_and_time_uncut(screen, project, width, 
         assert f"{name} 0.2500" in " ".join(last.split())
     assert "…" not in drawn
     assert " left" in drawn
+
+
+def test_a_training_that_stops_early_leaves_a_full_bar(screen, project):
+    screen(80)
+    progress = Progress("fit", 5, RunFolder(project))
+    state = fit(epochs=9)
+    train(progress, state, 3, 5)
+    progress.on_fit_end(state)
+    drawn = screen.err.getvalue()
+    last = drawn[drawn.rindex("fit ━") :]
+    assert "━" * 20 in last
+    assert "epoch 3/9" in last
+    assert "updates/s" in last
+    assert " in 0:00" in last
+    assert "left" not in last
 
 
 def test_values_are_means_over_the_models_that_train(screen, project):
@@ -319,6 +340,15 @@ def test_splits_are_drawn_as_mean_and_band(project, figures):
     assert np.allclose(axes.lines[1].get_ydata(), [0.5, 0.3])
     assert len(axes.collections) == 2
     assert "mean of 2" in axes.get_legend().get_texts()[0].get_text()
+
+
+def test_the_mean_ends_where_the_first_split_stopped(project, figures):
+    """As in the table's best epoch: beyond it the mean would be one of other splits."""
+    history = rows([0.5, 0.3, 0.4, 0.1]) + [{**row, "fold": 1} for row in rows([0.5, 0.3, 0.4])]
+    plots.draw_history(history, project, "t")
+    (axes,) = figures[0].axes
+    assert list(axes.lines[1].get_xdata()) == [1, 2, 3]
+    assert any("epoch 2" in t.get_text() for t in axes.texts)
 
 
 def test_a_single_epoch_and_no_validation_can_be_seen_too(project, figures):

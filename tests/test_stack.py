@@ -27,7 +27,6 @@ OPTIMIZERS = {
 }
 SCHEMES = {
     "uneven folds": ["evaluation=kfold", "evaluation.n_splits=7"],
-    "stratified folds": ["evaluation=kfold", "evaluation.n_splits=3", "evaluation.stratify=true"],
     "repeated folds": ["evaluation=kfold", "evaluation.n_splits=2", "evaluation.n_repeats=2"],
     "iterated folds": ["evaluation=iterated_kfold", "evaluation.n_splits=3", "evaluation.n_repeats=2"],
     "repeated holdout": ["evaluation=holdout", "evaluation.order=shuffled", "evaluation.n_repeats=3"],

@@ -24,7 +24,10 @@ from dlrun.environment import versions
 def main(words: list[str]) -> int:
     """Print what was found."""
     parse(words, {})
-    rows = [[name, version, "pip install dlrun" if version == "not installed" else ""] for name, version in versions().items()]
+    rows = [
+        [name, version, "pip install dlrun" if version == "not installed" else ""]
+        for name, version in versions().items()
+    ]
     console.table(["package", "version", "to do"], rows, title="Versions")
     works, devices = _devices()
     console.table(["device", "what it is", "state"], devices, title="\nDevices", whole=["device"])
@@ -55,14 +58,18 @@ def _places() -> list[list[str]]:
     cache = cache_folder()
     nearest = next(p for p in (cache, *cache.absolute().parents) if p.exists())
     free = f"{shutil.disk_usage(nearest).free / 2**30:.0f} GiB free"
-    state = f"{free}, {_held(cache)}" if os.access(nearest, os.W_OK) else "not writable: set DLRUN_DATA to a folder that is"
+    state = (
+        f"{free}, {_held(cache)}" if os.access(nearest, os.W_OK) else "not writable: set DLRUN_DATA to a folder that is"
+    )
     rows = [["cache", str(cache), state]]
     for mirror in mirrors():
         missing = "no such folder: see DLRUN_MIRROR"
         state = "an address, tried at the first fetch" if "://" in mirror else missing
         rows.append(["mirror", mirror, _held(Path(mirror)) if Path(mirror).is_dir() else state])
     if not mirrors():
-        rows.append(["mirror", "none", "set DLRUN_MIRROR to a folder or address where the official ones can't be reached"])
+        rows.append(
+            ["mirror", "none", "set DLRUN_MIRROR to a folder or address where the official ones can't be reached"]
+        )
     return rows
 
 

@@ -44,11 +44,18 @@ def main(words: list[str]) -> int:
     ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="evaluate")
     values = score(run.parts, data.test, run.weights, run.config, run.device)
     base = baselines(run.parts.spec, run.parts.metrics, data.train.targets, data.test.targets)
-    result = {"test": values, "baseline": base, "weights": given["weights"], "split": given["split"], "rows": len(data.test)}
+    result = {
+        "test": values,
+        "baseline": base,
+        "weights": given["weights"],
+        "split": given["split"],
+        "rows": len(data.test),
+    }
     path = run.folder.artifacts / "evaluation.json"
     write_text(path, json.dumps(result, indent=2) + "\n")
     shown = [
-        [n, number(v), f"{number(base[n]['value'])} ({base[n]['kind']})" if n in base else "-"] for n, v in values.items()
+        [n, number(v), f"{number(base[n]['value'])} ({base[n]['kind']})" if n in base else "-"]
+        for n, v in values.items()
     ]
     title = f"{run.config.task} · {run.folder.path.name} · {given['weights']} weights · {len(data.test):,} test rows"
     sample = data.source == "sample"

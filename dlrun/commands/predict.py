@@ -39,7 +39,16 @@ if TYPE_CHECKING:
 
 def main(words: list[str]) -> int:
     """Predict, show the first ones, write all."""
-    known = {"run": "", "input": "", "rows": "", "n": "10", "weights": "last", "split": "", "device": "auto", "runs_dir": "runs"}
+    known = {
+        "run": "",
+        "input": "",
+        "rows": "",
+        "n": "10",
+        "weights": "last",
+        "split": "",
+        "device": "auto",
+        "runs_dir": "runs",
+    }
     given = parse(words, known, ("run",))
     problems = []
     if bool(given["input"]) == bool(given["rows"]):

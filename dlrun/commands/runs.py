@@ -28,7 +28,6 @@ from dlrun.console import number
 from dlrun.errors import ConfigError, Problem, nearest
 from dlrun.run_folder import RunFolder, all_folders
 
-
 WORDS = ("run", "state", "when", "data")
 SAID = ("task", "seed", "runs_dir", "rerun", "dataset.source")
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dlrun.contracts import Batch, OptimizerSpec
+from dlrun.optimizers._direct import direct_step, without_compiler
 from dlrun.stack import Ensemble
 
 
@@ -20,23 +21,25 @@ class Supervised:
     """Holds the models and their optimizer. The sums it returns are `stack.Output.sums`."""
 
     def __init__(self, ensemble: Ensemble, optimizer: OptimizerSpec):
+        without_compiler()
         self.ensemble = ensemble
         self.optimizer = optimizer.make(ensemble.parameters())
+        self.step = direct_step(self.optimizer)
 
     def update(self, batch: Batch) -> Tensor:
         """One optimizer step. Returns the sums of the batch as it was before the step: [S] or [K, S]."""
         sums: list[Tensor] = []
 
         def closure() -> Tensor:
-            self.optimizer.zero_grad(set_to_none=True)
-            output = self.ensemble(batch)
-            output.objective.backward()
+            with torch.enable_grad():
+                self.optimizer.zero_grad(set_to_none=True)
+                output = self.ensemble(batch)
+                output.objective.backward()
             sums.append(output.sums)
             return output.objective.detach()
 
-        # Some optimizers (L-BFGS) ask several times; the first answer is the loss before the step.
-        self.optimizer.step(closure)  # type: ignore[arg-type]
-        return sums[0]
+        self.step(closure)
+        return sums[0]  # L-BFGS asks several times; the first answer is of before the step
 
     def evaluate(self, batch: Batch) -> Tensor:
         """The sums of the batch, in evaluation mode."""

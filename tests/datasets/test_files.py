@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from dlrun import console
 from dlrun.datasets import _files
 from dlrun.datasets._files import File, checksum, fetch, read_verified, resolve, written_aside
 from dlrun.errors import DataError
@@ -84,8 +86,7 @@ def test_missing_everywhere_tells_each_place_and_what_to_do(cache, server, tmp_p
     assert lines[0] == "toy/a.bin can't be had. Tried:"
     received = hashlib.sha256(CONTENT[:-1]).hexdigest()
     assert lines[1] == (
-        f"  - cache {cache}/toy/a.bin: expected sha256 {SHA} (128,000 bytes), "
-        f"received {received} (127,999 bytes)"
+        f"  - cache {cache}/toy/a.bin: expected sha256 {SHA} (128,000 bytes), received {received} (127,999 bytes)"
     )
     assert lines[2] == f"  - mirror {tmp_path}/none/toy/a.bin: no such file"
     assert hashlib.sha256(b"other").hexdigest() in lines[3]
@@ -235,19 +236,14 @@ def test_auto_is_real_where_the_files_are_and_says_loudly_where_not(cache, caplo
     assert resolve("real", "toy", lambda: pytest.fail("load will look")) == "real"
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(("level", "shown"), [(logging.INFO, True), (logging.WARNING, False)])
-def test_the_progress_bar_shows_on_a_terminal_unless_quiet(cache, server, monkeypatch, level, shown):
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_progress_bar_shows_on_a_terminal_unless_quiet(cache, server, monkeypatch, quiet):
     server.content["/a.bin"] = CONTENT
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    logger = logging.getLogger("dlrun")
-    monkeypatch.setattr(logger, "level", level)
-    logger.manager._clear_cache()
+    terminal = io.StringIO()
+    monkeypatch.setattr(console, "err", Console(file=terminal, force_terminal=True))
+    monkeypatch.setattr(console.out, "quiet", quiet)  # so that it is put back afterwards
+    console.configure(quiet)
     fetch(toy(f"{server.address}/a.bin"))
-    logger.manager._clear_cache()
-    assert ("a.bin" in terminal.getvalue()) is shown
+    assert ("━" in terminal.getvalue()) is not quiet
+    assert ("fetched toy/a.bin" in terminal.getvalue()) is not quiet

@@ -1,0 +1,111 @@
+"""Measures dlrun beside other runners and writes the table: `python -m benchmarks.run [PART …]`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks import imdb, mnist, stacking, startup
+from benchmarks._measure import Result, Row
+
+HERE = Path(__file__).parent
+PARTS = ("startup", "imdb", "mnist", "stacking")
+BEGIN, END = "<!-- table: written by benchmarks/run.py -->", "<!-- end of table -->"
+
+
+def main() -> int:
+    """Measure the parts asked for; the others keep their last figures. Returns 1 where a target is missed."""
+    flags = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    flags.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
+    flags.add_argument("--rounds", type=int, default=9, help="epochs of each contender (default: 9)")
+    flags.add_argument("--keras", metavar="PYTHON", help="an environment with keras and jax, if not this one")
+    flags.add_argument("--threads", type=int, help="CPU cores for every contender (default: all)")
+    given = flags.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        flags.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    if given.threads:
+        os.sched_setaffinity(0, list(os.sched_getaffinity(0))[: given.threads])
+    keras = _keras(given.keras or sys.executable)
+    if not keras:
+        print("Keras on JAX is left out: pip install 'dlrun[bench]', or --keras PYTHON of another environment")
+    measure = {
+        "startup": lambda: startup.run(given.rounds),
+        "imdb": lambda: imdb.run(given.rounds, given.keras or sys.executable if keras else None),
+        "mnist": lambda: mnist.run(given.rounds, given.keras or sys.executable if keras else None),
+        "stacking": lambda: stacking.run(given.rounds),
+    }
+    path = HERE / "results.json"
+    results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    for part in given.parts or PARTS:
+        result = measure[part]()
+        for row in result.rows:
+            print(_line(row), flush=True)
+        results[part] = {**_circumstances(keras), **_plain(result)}
+        path.write_text(json.dumps(results, indent=1) + "\n")
+    _write_table(results)
+    return int(any(row["met"] is False for part in results.values() for row in part["rows"]))
+
+
+def _keras(python: str) -> str | None:
+    """Versions of Keras and JAX in an environment, None where they are missing."""
+    code = 'from importlib.metadata import version as v; print(f\'keras {v("keras")}, jax {v("jax")}\')'
+    found = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    return found.stdout.strip() or None
+
+
+def _circumstances(keras: str | None) -> dict[str, Any]:
+    git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE)
+    packages = [f"{name} {version(name)}" for name in ("dlrun", "torch", "torchvision", "numpy", "hydra-core")]
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": " ".join(["python -m benchmarks.run", *(w for w in sys.argv[1:] if "/" not in w)]),
+        "commit": git.stdout.strip(),
+        "versions": ", ".join([f"Python {platform.python_version()}", *packages, *([keras] if keras else [])]),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    def short(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: short(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [short(v) for v in value]
+        return float(f"{value:.4g}") if isinstance(value, float) else value
+
+    return {"rows": [vars(row) for row in result.rows], "raw": short(result.raw)}
+
+
+def _line(row: Row) -> str:
+    met = {None: "", True: "met", False: "NOT met"}[row.met]
+    return "| " + " | ".join([row.what, row.figures, row.result, row.target, met]) + " |"
+
+
+def _write_table(results: dict[str, Any]) -> None:
+    """Between the markers of README.md, in the order of PARTS."""
+    lines = ["| what | measured | median (smallest to largest) | target | |", "|---|---|---|---|---|"]
+    parts = [part for part in PARTS if part in results]
+    lines += [_line(Row(**row)) for part in parts for row in results[part]["rows"]]
+    lines += ["", "Measured:"]
+    lines += [
+        f"- {part}: {r['date']}, commit {r['commit']}, {r['cores']} CPU cores, load at the end {r['load']},"
+        f" `{r['command']}`; {r['versions']}"
+        for part, r in ((part, results[part]) for part in parts)
+    ]
+    path = HERE / "README.md"
+    text = path.read_text()
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    path.write_text(before + "\n".join([BEGIN, *lines, END]) + after)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

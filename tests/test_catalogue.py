@@ -1,0 +1,198 @@
+"""The catalogue as a whole: files pair with YAML, tasks run, imports point one way.
+
+These tests go over the folders' listings, so a new component or task is tested by being there.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dlrun import registry
+from dlrun.claims import EXPERIMENTS
+from dlrun.cli import main
+from dlrun.compose import CONFIGS
+from dlrun.config import TrainerConfig
+
+HERE = Path(registry.__file__).parent
+COMPONENTS = [(group, name) for group in registry.PACKAGES for name in registry.names(group)]
+TASKS = sorted(f.stem for f in (CONFIGS / "task").glob("*.yaml"))
+SEVERAL = ("metrics", "callbacks")  # groups whose YAML stands under its name, for several may be chosen
+WIDEST = 110
+
+
+def read(group: str, name: str) -> dict[str, Any]:
+    plain: dict[str, Any] = yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    return plain
+
+
+def comment(file: Path) -> list[str]:
+    """The comment that a YAML file starts with, line by line."""
+    lines = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").strip())
+    return lines
+
+
+@pytest.mark.parametrize("group", registry.PACKAGES)
+def test_a_name_is_a_file_and_a_yaml(group):
+    assert registry.names(group) == sorted(f.stem for f in (CONFIGS / group).glob("*.yaml"))
+    assert registry.names(group)
+
+
+@pytest.mark.parametrize(("group", "name"), COMPONENTS)
+def test_keys_and_defaults_of_the_yaml_are_those_of_build(group, name):
+    arguments = registry.arguments(registry.load(group, name))
+    node = read(group, name)
+    if group in SEVERAL:
+        assert list(node) == [name]
+        node = node[name] or {}
+    else:
+        assert node.pop("name") == name
+    assert list(node) == list(arguments)
+    for key, (_, default) in arguments.items():
+        if default is ... and isinstance(node[key], list):
+            continue  # Python has no safe default that is a list
+        assert (node[key], type(node[key])) == (default, type(default)), key
+
+
+@pytest.mark.parametrize(("group", "name"), COMPONENTS)
+def test_components_and_their_yaml_say_in_one_line_what_they_are(group, name):
+    assert 10 < len(registry.describe(group, name)) <= WIDEST
+    assert 10 < len(comment(CONFIGS / group / f"{name}.yaml")[0]) <= WIDEST
+
+
+def test_the_trainers_yaml_is_its_dataclass():
+    assert read("trainer", "default") == vars(TrainerConfig())
+
+
+def test_no_group_of_yaml_is_left_over():
+    folders = {f.name for f in CONFIGS.iterdir() if f.is_dir()}
+    assert folders == {*registry.PACKAGES, "task", "trainer"}
+
+
+# Tasks
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_opens_with_what_it_is_its_command_time_and_score(task):
+    first, what, *rest = comment(CONFIGS / "task" / f"{task}.yaml")
+    assert first == "@package _global_"
+    assert 20 < len(what) <= 120
+    text = "\n".join(rest)
+    assert f"dlrun train task={task}\n" in text
+    assert re.search(r"About [\d.]+ (s|min|h)\b", text), "how long does it take?"
+    assert re.search(r"\bbook\b", what + text, re.IGNORECASE), "where in the book is it?"
+    assert re.search(r"\d\.\d{2,}|epoch \d", text), "what score is to be expected?"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_composes_and_its_parts_fit(task, project):
+    from dlrun.assembly import assemble
+    from dlrun.commands import train
+
+    config = train.check(train.composer_for([], []), [f"task={task}"], False)
+    assert config.task == task
+    assert assemble(config).warnings == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_runs_shrunk_to_two_batches(task, project, capsys):
+    words = [f"task={task}", "dataset.source=sample", "trainer.epochs=1", "trainer.steps_per_epoch=2"]
+    assert main(["train", *words]) == 0
+    (folder,) = Path("runs", task).iterdir()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] == "finished"
+    assert summary["data_source"] == "sample"
+    assert summary["metrics"]["val"] or summary["metrics"]["test"]
+    assert set(summary["baseline"]) == {*summary["metrics"]["val"], *summary["metrics"]["test"]} - {"loss", "penalty"}
+    assert all(row["verdict"] == "not compared: sample data" for row in summary["book"])
+    history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert {"stage", "repeat", "fold", "epoch", "split", "loss"} <= set(history[0])
+    for name in ("config.yaml", "overrides.yaml", "environment.json", "log.txt", "status", "plots/loss.png"):
+        assert (folder / name).stat().st_size > 0, name
+    assert list((folder / "checkpoints").glob("*.safetensors"))
+    shown = capsys.readouterr().out
+    assert "SAMPLE DATA" in shown
+    assert f"files: runs/{task}/{folder.name}/" in shown
+    left = [f.name for f in folder.rglob(".*")]
+    assert left == []
+
+
+def test_every_claim_is_about_a_task_and_a_value_that_it_reports():
+    assert EXPERIMENTS is not None
+    claims = [c for f in EXPERIMENTS.glob("*/experiment.yaml") for c in yaml.safe_load(f.read_text())["claims"]]
+    assert claims
+    for claim in claims:
+        assert claim["run"] in TASKS
+        assert re.fullmatch(r"(test\.\w+|val\.\w+(\.best_epoch|\.best|\.std)?)", claim["metric"])
+        assert claim["low"] <= claim["expected"] <= claim["high"]
+
+
+# The direction of imports
+
+PARTS = ("datasets", "layers", "architectures", "losses", "metrics", "optimizers", "evaluations", "callbacks", "steps")
+BASE = {"contracts", "types", "errors", "seeds"}
+MORE = {
+    "steps": {"stack"},  # they move ensembles
+    "callbacks": {"stack"},  # they keep members' weights
+    "datasets/_download.py": {"console"},  # its progress bar
+}
+"""What some parts may use beside the base."""
+
+BELOW = {
+    "architectures": {"layers"},
+    "losses": {"layers"},
+    "metrics": {"losses"},
+    "steps": {"optimizers"},
+}
+"""Which part may use another one; read as arrows, they never close a circle."""
+
+
+def imported(file: Path) -> set[str]:
+    """The modules of dlrun that a file names in its imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            whole = node.module == "dlrun"
+            found |= {f"dlrun.{alias.name}" for alias in node.names} if whole else {node.module}
+    return {name.removeprefix("dlrun.") for name in found if name.startswith("dlrun.")}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_know_the_contracts_and_nothing_above(part):
+    allowed = BASE | MORE.get(part, set()) | BELOW.get(part, set()) | {part}
+    for file in (HERE / part).glob("*.py"):
+        more = MORE.get(f"{part}/{file.name}", set())
+        above = {name for name in imported(file) if name.split(".")[0] not in allowed | more}
+        assert not above, f"{file.name} imports {', '.join(sorted(above))}"
+
+
+@pytest.mark.parametrize("name", ["contracts", "types", "errors", "seeds", "files"])
+def test_the_base_knows_nobody_above(name):
+    assert imported(HERE / f"{name}.py") <= BASE
+
+
+def test_only_commands_and_the_command_line_know_the_runner():
+    users = {f.relative_to(HERE) for f in HERE.rglob("*.py") if "runner" in imported(f)}
+    assert all(f.parts[0] in ("commands", "cli.py", "sweeping.py") for f in users), users
+
+
+def test_nobody_imports_heavy_packages_at_the_top():
+    """torchvision, matplotlib, sklearn, scipy and pooch take seconds: they are imported where they are used."""
+    late = {"torchvision", "matplotlib", "sklearn", "scipy", "pooch", "PIL"}
+    for file in HERE.rglob("*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not late & {name.split(".")[0] for name in names}, file
