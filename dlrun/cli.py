@@ -33,7 +33,9 @@ Exit codes: 0 done · 2 usage or config · 3 data · 4 the run failed · 75 busy
 
 def main(words: list[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
-    words = sys.argv[1:] if words is None else words
+    words = list(sys.argv[1:] if words is None else words)
+    while len(words) > 1 and words[0] in ("-q", "--quiet"):
+        words.append(words.pop(0))  # before the command it means the same as after it
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0

@@ -19,10 +19,11 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def _quiet_logger() -> Iterator[None]:
-    log = logging.getLogger("dlrun")
-    before = (list(log.handlers), log.level, log.propagate)
+    loggers = logging.getLogger("dlrun"), logging.getLogger()  # Hydra's --info sets up the second
+    before = [(list(log.handlers), log.level, log.propagate) for log in loggers]
     yield
-    log.handlers, log.level, log.propagate = before
+    for log, state in zip(loggers, before, strict=True):
+        log.handlers, log.level, log.propagate = state
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@
 
   python tests/kill_and_resume.py [task=imdb_dense …overrides] [times=10] [kills=2] [moments=0]
 
-The command runs once unbroken. Then, `times` times, it is started in an empty folder, killed at a moment
-drawn evenly from the unbroken run's duration (so also during start-up, while data are read, a checkpoint is
-written or a plot is drawn), and started again by the same command until it ends; one try in two is killed
-`kills` times, the others once. metrics.jsonl and all weights must be the same byte for byte, and so must the
+The command runs once unbroken. Then, `times` times, it is started in an empty folder, killed, and started again
+by the same command until it ends; one try in two is killed `kills` times, the others once. One kill in two comes
+at a moment drawn evenly from the unbroken run's duration (so also during start-up, while data are read, a
+checkpoint is written or a plot is drawn), the other soon after a history row drawn evenly from all, so that runs
+are resumed in their middle however busy the machine is. metrics.jsonl and all weights must be the same byte for byte, and so must the
 metrics in summary.json. Ends with `10 of 10 bit-equal`; exit code 1 otherwise.
 
 moments=N seeds the random moments. All other words are handed to `dlrun train`; the resume state is written
@@ -23,13 +24,15 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 EVERY_EPOCH = "callbacks.checkpoint.every_seconds=0"
 
@@ -41,6 +44,20 @@ class Try:
     kills: list[str] = field(default_factory=list)
     resumed: int = 0
     differences: list[str] = field(default_factory=list)
+
+
+class Moment(NamedTuple):
+    """`seconds` after the history has `rows` rows; with 0 rows, after the start."""
+
+    rows: int
+    seconds: float
+
+
+def rows_written(runs_dir: Path) -> int:
+    """Lines of history so far."""
+    folder = run_folder(runs_dir)
+    metrics = folder / "metrics.jsonl" if folder else None
+    return metrics.read_bytes().count(b"\n") if metrics and metrics.exists() else 0
 
 
 def start(words: list[str], runs_dir: Path) -> subprocess.Popen[str]:
@@ -67,11 +84,9 @@ def where(runs_dir: Path) -> str:
     folder = run_folder(runs_dir)
     if folder is None:
         return "before its folder was there"
-    metrics = folder / "metrics.jsonl"
-    rows = metrics.read_text().splitlines() if metrics.exists() else []
-    if not rows:
+    if not rows_written(runs_dir):
         return "before its first epoch was done"
-    last = json.loads(rows[-1])
+    last = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     place = f"{last['stage']} r{last['repeat']}f{last['fold']}, after epoch {last['epoch']}"
     if list((folder / "checkpoints").glob(f"{last['stage']}-r{last['repeat']}f{last['fold']}-*")):
         place += ", weights written"
@@ -98,16 +113,26 @@ def differences(ours: dict[str, Any], unbroken: dict[str, Any]) -> list[str]:
     return [name for name in {**unbroken, **ours} if ours.get(name) != unbroken.get(name)]
 
 
-def one_try(words: list[str], moments: list[float], unbroken: dict[str, Any], runs_dir: Path) -> Try:
-    """Start, kill after each of `moments` (seconds since that start), go on to the end, compare."""
+def wait_for(moment: Moment, process: subprocess.Popen[str], runs_dir: Path) -> None:
+    """Until it is time to kill, or until the process has ended."""
+    while process.poll() is None and moment.rows > rows_written(runs_dir):
+        time.sleep(0.001)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(moment.seconds)
+
+
+def one_try(words: list[str], moments: list[Moment], unbroken: dict[str, Any], runs_dir: Path) -> Try:
+    """Start and kill at each of `moments`, go on to the end, compare."""
     done = Try()
     for moment in moments:
+        began = time.monotonic()
         process = start(words, runs_dir)
-        time.sleep(moment)
+        wait_for(moment, process, runs_dir)
+        seconds = time.monotonic() - began
         process.kill()
         process.communicate()
-        died = process.returncode == -9
-        done.kills.append(f"killed after {moment:.2f} s, {where(runs_dir)}" if died else "ended before the kill")
+        died = process.returncode == -signal.SIGKILL
+        done.kills.append(f"killed after {seconds:.2f} s, {where(runs_dir)}" if died else "ended before the kill")
     finish(start(words, runs_dir))
     folder = run_folder(runs_dir)
     assert folder is not None
@@ -127,10 +152,16 @@ def compare(words: list[str], times: int, kills: int, seed: int, say: Any = prin
         finish(start(words, Path(name) / "unbroken"))
         seconds = time.monotonic() - began
         unbroken = results(Path(name) / "unbroken")
-        say(f"unbroken: {seconds:.1f} s, {len(unbroken['metrics.jsonl'])} bytes of history")
+        rows = unbroken["metrics.jsonl"].count(b"\n")
+        say(f"unbroken: {seconds:.1f} s, {rows} rows of history")
         while len(tries) < times:
             several = kills if draw.random() < 0.5 else 1
-            moments = [draw.uniform(0, seconds) for _ in range(several)]
+            moments = [
+                Moment(0, draw.uniform(0, seconds))
+                if draw.random() < 0.5
+                else Moment(draw.randint(1, rows), draw.uniform(0, seconds / rows))
+                for _ in range(several)
+            ]
             runs_dir = Path(name) / "killed"
             done = one_try(words, moments, unbroken, runs_dir)
             shutil.rmtree(runs_dir)

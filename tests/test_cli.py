@@ -191,3 +191,8 @@ def test_quiet_is_silent_and_without_it_each_epoch_is_a_line(project, capsys):
     assert quiet.name == loud.name
     assert main([*words, "runs_dir=loud"]) == 0
     assert "finished before" in capsys.readouterr().err
+
+
+def test_quiet_may_stand_before_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["-q", "runs"]) == 0
+    assert capsys.readouterr().out == ""
