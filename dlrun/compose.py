@@ -197,7 +197,7 @@ def _component(section: Any) -> Any:
 def flatten(config: DictConfig, prefix: str = "") -> list[str]:
     """Every dotted key of a config, sections included."""
     keys = []
-    for key in config:
+    for key in map(str, config):
         path = f"{prefix}{key}"
         keys.append(path)
         node = config._get_node(key)

@@ -32,7 +32,7 @@ class Objective(nn.Module):
     def __init__(self, model: nn.Module, loss: Loss, metrics: dict[str, Metric]):
         super().__init__()
         self.model, self.loss, self.metrics = model, loss, metrics
-        self.penalised = [m for m in model.modules() if hasattr(m, "penalty")]
+        self.penalised: list[Any] = [m for m in model.modules() if hasattr(m, "penalty")]
 
     def forward(self, batch: Batch) -> Output:
         """The mean over real rows is taken here, once, with the mask."""
@@ -74,16 +74,33 @@ class Ensemble(Protocol):
     size: int
     objective: Objective
 
-    def __call__(self, batch: Batch) -> Output: ...
-    def parameters(self) -> list[nn.Parameter]: ...
-    def train(self, mode: bool) -> None: ...
+    def __call__(self, batch: Batch) -> Output:
+        """All models on their rows of a batch."""
+        ...
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Those that train; in a stack each [K, …]."""
+        ...
+
+    def train(self, mode: bool) -> None:
+        """Training or evaluation mode."""
+        ...
+
     def member(self, k: int) -> State:
         """A copy of model k's parameters and buffers, named as in the plain model."""
         ...
 
-    def load_member(self, k: int, state: State) -> None: ...
-    def state_dict(self) -> State: ...
-    def load_state_dict(self, state: State) -> None: ...
+    def load_member(self, k: int, state: State) -> None:
+        """Give model k the parameters and buffers of a plain one."""
+        ...
+
+    def state_dict(self) -> State:
+        """Everything that training changes."""
+        ...
+
+    def load_state_dict(self, state: State) -> None:
+        """Back to a saved state."""
+        ...
 
 
 class Single:
@@ -95,7 +112,9 @@ class Single:
         self.objective = objective
 
     def __call__(self, batch: Batch) -> Output:
-        return self.objective(batch)
+        """See `Ensemble`."""
+        output: Output = self.objective(batch)
+        return output
 
     def parameters(self) -> list[nn.Parameter]:
         """Those that train."""
@@ -137,6 +156,7 @@ class Stack:
         return functional_call(self._shell, named, (batch,))
 
     def __call__(self, batch: Batch) -> Output:
+        """See `Ensemble`; the objective is the sum over the models."""
         output = self._call(self._params, self._buffers, batch)
         return Output(output.objective.sum(), output.sums)
 

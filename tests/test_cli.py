@@ -194,5 +194,5 @@ def test_quiet_is_silent_and_without_it_each_epoch_is_a_line(project, capsys):
 
 
 def test_quiet_may_stand_before_the_command(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["-q", "runs"]) == 0
+    assert main(["-q", "runs"]) == 0
     assert capsys.readouterr().out == ""

@@ -105,12 +105,13 @@ class _Function(torch.autograd.Function):
     setup_context = staticmethod(_remember)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None, None]:
+        values, starts = ctx.saved_tensors
         wanted = ctx.needs_input_grad[2]
-        return None, None, _gradient(grad, *ctx.saved_tensors, ctx.rows, ctx.models) if wanted else None, None
+        return None, None, _gradient(grad, values, starts, ctx.rows, ctx.models) if wanted else None, None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor, models: int) -> Any:  # type: ignore[override]
+    def vmap(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor, models: int) -> Any:
         assert models == 1, "a stack of stacks is not supported"
         return _all_models(_Function.apply, info.batch_size, in_dims, values, starts, table), 0
 
@@ -136,8 +137,9 @@ def _(grad: Tensor, values: Tensor, starts: Tensor, rows: int, models: int) -> T
 
 
 def _operator_backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None, None]:
+    values, starts = ctx.saved_tensors
     wanted = ctx.needs_input_grad[2]
-    return None, None, _backward_operator(grad, *ctx.saved_tensors, ctx.rows, ctx.models) if wanted else None, None
+    return None, None, _backward_operator(grad, values, starts, ctx.rows, ctx.models) if wanted else None, None
 
 
 _operator.register_autograd(_operator_backward, setup_context=_remember)
