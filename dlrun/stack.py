@@ -90,10 +90,6 @@ class Ensemble(Protocol):
         """A copy of model k's parameters and buffers, named as in the plain model."""
         ...
 
-    def load_member(self, k: int, state: State) -> None:
-        """Give model k the parameters and buffers of a plain one."""
-        ...
-
     def state_dict(self) -> State:
         """Everything that training changes."""
         ...
@@ -127,10 +123,6 @@ class Single:
     def member(self, k: int) -> State:
         """See `Ensemble`."""
         return {name: t.detach().clone() for name, t in self.objective.model.state_dict().items()}
-
-    def load_member(self, k: int, state: State) -> None:
-        """See `Ensemble`."""
-        self.objective.model.load_state_dict(state)
 
     def state_dict(self) -> State:
         """Everything that training changes."""
@@ -171,12 +163,6 @@ class Stack:
     def member(self, k: int) -> State:
         """See `Ensemble`."""
         return {name: t[k].detach().clone() for name, t in self.state_dict().items()}
-
-    def load_member(self, k: int, state: State) -> None:
-        """See `Ensemble`."""
-        with torch.no_grad():
-            for name, t in self.state_dict().items():
-                t[k].copy_(state[name])
 
     def state_dict(self) -> State:
         """Everything that training changes, each [K, …]."""

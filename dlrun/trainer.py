@@ -24,7 +24,8 @@ class Fit:
 
     done: epochs completed; epoch: the one under way or, in `on_epoch_end`, just completed, from 1; batch:
     updates done in the one under way. rows_of: members that trained in it. logs: per member, this epoch's
-    values, validation ones with the prefix `val_`. names: one per member, for messages. observers: callbacks that keep no state.
+    values, validation ones with the prefix `val_`. names: one per member, for messages. observers: callbacks
+    that keep no state.
     """
 
     def __init__(
