@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,14 @@ def main() -> int:
     flags.add_argument("--rounds", type=int, default=9, help="epochs of each contender (default: 9)")
     flags.add_argument("--keras", metavar="PYTHON", help="an environment with keras and jax, if not this one")
     flags.add_argument("--threads", type=int, help="CPU cores for every contender (default: all)")
+    flags.add_argument("--wait", choices=["passive", "active"], default="passive",
+                       help="OMP_WAIT_POLICY of every contender; dlrun's own choice is passive (default)")  # fmt: skip
     given = flags.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         flags.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
     if given.threads:
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[: given.threads])
+    os.environ["OMP_WAIT_POLICY"] = given.wait  # contenders inherit it
     keras = _keras(given.keras or sys.executable)
     if not keras:
         print("Keras on JAX is left out: pip install 'dlrun[bench]', or --keras PYTHON of another environment")
@@ -43,12 +47,13 @@ def main() -> int:
         "stacking": lambda: stacking.run(given.rounds),
     }
     path = HERE / "results.json"
+    suffix = (f", {given.threads} core" if given.threads else "") + (", spinning" if given.wait == "active" else "")
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for part in given.parts or PARTS:
         result = measure[part]()
         for row in result.rows:
             print(_line(row), flush=True)
-        results[part] = {**_circumstances(keras), **_plain(result)}
+        results[part + suffix] = {**_circumstances(keras), **_plain(result)}
         path.write_text(json.dumps(results, indent=1) + "\n")
     _write_table(results)
     return int(any(row["met"] is False for part in results.values() for row in part["rows"]))
@@ -56,7 +61,7 @@ def main() -> int:
 
 def _keras(python: str) -> str | None:
     """Versions of Keras and JAX in an environment, None where they are missing."""
-    code = 'from importlib.metadata import version as v; print(f\'keras {v("keras")}, jax {v("jax")}\')'
+    code = "from importlib.metadata import version as v; print('keras', v('keras') + ', jax', v('jax'))"
     found = subprocess.run([python, "-c", code], capture_output=True, text=True)
     return found.stdout.strip() or None
 
@@ -91,10 +96,13 @@ def _line(row: Row) -> str:
 
 
 def _write_table(results: dict[str, Any]) -> None:
-    """Between the markers of README.md, in the order of PARTS."""
+    """Between the markers of README.md, in the order of PARTS; other circumstances after the usual ones."""
     lines = ["| what | measured | median (smallest to largest) | target | |", "|---|---|---|---|---|"]
-    parts = [part for part in PARTS if part in results]
-    lines += [_line(Row(**row)) for part in parts for row in results[part]["rows"]]
+    parts = sorted(results, key=lambda key: ("," in key, PARTS.index(key.partition(",")[0])))
+    for part in parts:
+        _, comma, suffix = part.partition(",")
+        rows = [Row(**row) for row in results[part]["rows"]]
+        lines += [_line(replace(row, what=row.what + comma + suffix)) for row in rows]
     lines += ["", "Measured:"]
     lines += [
         f"- {part}: {r['date']}, commit {r['commit']}, {r['cores']} CPU cores, load at the end {r['load']},"

@@ -66,9 +66,7 @@ def assemble(config: RunConfig) -> Parts:
 
     def model(seed: int) -> nn.Module:
         with seeded(seed):
-            built: nn.Module = registry.load("architecture", config.architecture.name)(
-                spec, **config.architecture.args
-            )
+            built: nn.Module = registry.load("architecture", config.architecture.name)(spec, **config.architecture.args)
         return built
 
     probe = None
@@ -129,8 +127,7 @@ def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]
         problems.append(
             Problem(
                 "evaluation.test",
-                f"impossible without evaluation.refit: there are {models} models, "
-                "and the test set is opened once",
+                f"impossible without evaluation.refit: there are {models} models, and the test set is opened once",
                 "set evaluation.refit=best or to a number of epochs",
             )
         )
@@ -143,9 +140,7 @@ def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]
             )
         )
     if evaluation.stack == "always" and unstackable and models > 1:
-        problems.append(
-            Problem("evaluation.stack", f"'always' is impossible here: {unstackable}", "use auto or never")
-        )
+        problems.append(Problem("evaluation.stack", f"'always' is impossible here: {unstackable}", "use auto or never"))
     return problems
 
 

@@ -41,12 +41,8 @@ def compare(task: str, overrides: list[str], source: str, metrics: dict[str, Any
         elif measured is None:
             verdict = "not measured"
         else:
-            verdict = (
-                f"within {low:g} to {high:g}" if low <= measured <= high else f"outside {low:g} to {high:g}"
-            )
-        rows.append(
-            {"claim": claim["claim"], "expected": claim["expected"], "measured": measured, "verdict": verdict}
-        )
+            verdict = f"within {low:g} to {high:g}" if low <= measured <= high else f"outside {low:g} to {high:g}"
+        rows.append({"claim": claim["claim"], "expected": claim["expected"], "measured": measured, "verdict": verdict})
     return rows
 
 

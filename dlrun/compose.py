@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 CONFIGS = next(d for d in (HERE / "configs", HERE.parent / "configs") if d.is_dir())
 """Beside the package in a wheel, beside it in the repository of an editable install."""
 
+
 @dataclass
 class Composed:
     """A composed config without Hydra's node, what was chosen in each group, and what is wrong so far."""
@@ -156,11 +157,7 @@ class Composer:
             key = override.key_or_group
             if key.split(".")[0] in unknown:
                 continue
-            if (
-                override.is_add()
-                or override.is_force_add()
-                or OmegaConf.select(base, key, default=flat) is not flat
-            ):
+            if override.is_add() or override.is_force_add() or OmegaConf.select(base, key, default=flat) is not flat:
                 kept.append(word)
                 continue
             siblings = {k for k in flat if "." in key and k.startswith(key.rpartition(".")[0] + ".")}

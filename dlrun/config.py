@@ -101,9 +101,7 @@ SCALARS = {"seed": int, "runs_dir": str, "rerun": bool, "init_from": str | None}
 SCALARS_IF_WRONG = {"seed": 0, "runs_dir": "runs", "rerun": False, "init_from": None}
 
 
-def parse(
-    config: DictConfig | Mapping[str, Any], task: str | None = None
-) -> tuple[RunConfig | None, list[Problem]]:
+def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tuple[RunConfig | None, list[Problem]]:
     """Names, types and arguments of every section against the components' signatures.
 
     task: the recipe's name; without one the run is called after dataset and architecture. Returns the
@@ -111,9 +109,7 @@ def parse(
     arguments are left out of it, and a section that can't be built is None; without any section so is it.
     """
     try:
-        plain = (
-            OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
-        )
+        plain = OmegaConf.to_container(config, resolve=True) if isinstance(config, DictConfig) else dict(config)
     except OmegaConfBaseException as error:
         return None, [Problem(getattr(error, "full_key", "") or "", str(error).splitlines()[0])]
     assert isinstance(plain, dict)
@@ -121,9 +117,7 @@ def parse(
     known = {f.name for f in fields(RunConfig)}
     for key in plain:
         if key not in known:
-            problems.append(
-                Problem(str(key), "no such key", f"{nearest(str(key), known)} {available(known)}".strip())
-            )
+            problems.append(Problem(str(key), "no such key", f"{nearest(str(key), known)} {available(known)}".strip()))
     parsed: dict[str, Any] = {key: _section(key, plain.get(key), problems) for key in SECTIONS}
     parsed |= {key: _mapping(key, plain.get(key), problems) for key in ("metrics", "callbacks")}
     given = {k: plain[k] for k in SCALARS if k in plain}
@@ -152,15 +146,12 @@ def _mapping(key: str, node: Any, problems: list[Problem]) -> dict[str, dict[str
         problems.append(Problem(key, f"expected names with their arguments, received {node!r}"))
         return {}
     bound = {
-        str(name): _bound(key, str(name), args or {}, f"{key}.{name}", problems)
-        for name, args in (node or {}).items()
+        str(name): _bound(key, str(name), args or {}, f"{key}.{name}", problems) for name, args in (node or {}).items()
     }
     return {name: args for name, args in bound.items() if args is not None}
 
 
-def _bound(
-    group: str, name: str, args: Mapping[str, Any], path: str, problems: list[Problem]
-) -> dict[str, Any] | None:
+def _bound(group: str, name: str, args: Mapping[str, Any], path: str, problems: list[Problem]) -> dict[str, Any] | None:
     """The arguments that fit a component's `build`; None when it is unknown or one that it needs is wrong."""
     try:
         types = registry.arguments(registry.load(group, name))
@@ -172,9 +163,7 @@ def _bound(
     return {k: v for k, v in fitting.items() if k in args} if all(k in fitting for k in needed) else None
 
 
-def _checked(
-    path: str, types: Mapping[str, tuple[Any, Any]], given: Any, problems: list[Problem]
-) -> dict[str, Any]:
+def _checked(path: str, types: Mapping[str, tuple[Any, Any]], given: Any, problems: list[Problem]) -> dict[str, Any]:
     """The values of `given` that fit `types`; what does not fit is added to `problems`, once per key."""
     if not isinstance(given, dict):
         problems.append(Problem(path, f"expected keys with values, received {given!r}"))

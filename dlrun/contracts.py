@@ -181,9 +181,7 @@ class Metric(Protocol):
     state_size: int
     higher_is_better: bool
 
-    def update(
-        self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None
-    ) -> Tensor:
+    def update(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
         """State of one batch, float [S]; padding rows count nothing."""
         ...
 

@@ -1,10 +1,13 @@
-"""Where a run computes, and in which precision."""
+"""Where a run computes, in which precision, and what happens when its memory is full."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
-from dlrun.errors import ConfigError, Problem
+from dlrun.errors import ConfigError, Problem, RunError
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -16,9 +19,7 @@ def pick(name: str) -> torch.device:
     kind, _, number = name.partition(":")
     there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if kind not in there or (number and not number.isdigit()):
-        raise ConfigError(
-            Problem("trainer.device", f"expected auto, cpu, cuda, cuda:N or mps, received '{name}'")
-        )
+        raise ConfigError(Problem("trainer.device", f"expected auto, cpu, cuda, cuda:N or mps, received '{name}'"))
     if int(number or 0) >= there[kind]:
         here = ", ".join(f"{n} {k}" for k, n in there.items() if n)
         raise ConfigError(
@@ -48,3 +49,19 @@ def set_rng_state(state: dict[str, torch.Tensor]) -> None:
     for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         if str(i) in state:
             torch.cuda.set_rng_state(state[str(i)].cpu(), i)
+
+
+@contextmanager
+def memory_explained() -> Iterator[None]:
+    """Raises RunError, which says what to do, where memory runs out inside."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        on_the_cpu = "can't allocate memory" in str(error)  # a plain RuntimeError
+        if not on_the_cpu and not isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            raise
+        first = (str(error).splitlines() or [""])[0].rpartition("] ")[2][:200]
+        raise RunError(
+            f"out of memory: {first}\nLower trainer.batch_size, trainer.eval_batch_size or the model's size, "
+            "or set evaluation.stack=never. The last good state is kept."
+        ) from None

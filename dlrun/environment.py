@@ -50,7 +50,5 @@ def collect(device: str, checksums: dict[str, str]) -> dict[str, Any]:
 
 
 def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True
-    )
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=5, check=True)
     return done.stdout.strip()

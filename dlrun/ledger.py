@@ -42,12 +42,8 @@ def validation_id(config: dict[str, Any]) -> str:
     config: a run's `config.yaml`. The rows depend on the dataset, the split rule and, where it shuffles,
     the seed.
     """
-    evaluation = {
-        k: v for k, v in config["evaluation"].items() if k not in ("stack", "refit", "test", "n_repeats")
-    }
-    shuffles = (
-        evaluation.get("order") == "shuffled" or evaluation.get("shuffle") or "iterated" in evaluation["name"]
-    )
+    evaluation = {k: v for k, v in config["evaluation"].items() if k not in ("stack", "refit", "test", "n_repeats")}
+    shuffles = evaluation.get("order") == "shuffled" or evaluation.get("shuffle") or "iterated" in evaluation["name"]
     seed = config["seed"] if shuffles else None
     text = json.dumps([config["dataset"], evaluation, seed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

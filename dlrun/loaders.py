@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from dlrun.contracts import Bags, Batch, Column, DataSpec, Rows
 from dlrun.seeds import derive
+
+GATHER_BYTES = 4 * 2**20
 
 
 class Portion(NamedTuple):
@@ -46,25 +48,24 @@ class Loader:
         self.steps = steps or full
         self.targets = {name: self._cast(t) for name, t in rows.targets.items()}
         self._lengths = {
-            name: (c.offsets[1:] - c.offsets[:-1]).cpu()
-            for name, c in rows.inputs.items()
-            if isinstance(c, Bags)
+            name: (c.offsets[1:] - c.offsets[:-1]).cpu() for name, c in rows.inputs.items() if isinstance(c, Bags)
         }
         first = next(iter(rows.inputs.values()))
         self.device = (first.values if isinstance(first, Bags) else first).device
+        self.together = self._together()
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Portion]:
         """The batches of one epoch, from batch `start` on. The order depends on seed and epoch alone."""
         done = 0
         for pass_ in range(self.passes):
             orders = [self._order(k, epoch, pass_) for k in range(len(self.index))]
-            longest = max(len(o) for o in orders)
-            for first in range(0, longest, self.batch_size):
-                if done == self.steps:
-                    return
-                done += 1
-                if done > start:
-                    yield self._portion([o[first : first + self.batch_size] for o in orders])
+            batches = min(-(-max(len(o) for o in orders) // self.batch_size), self.steps - done)
+            # Gathers begin at the same batches whatever `start` is: sums may depend on where memory is aligned.
+            for first in range(0, batches, self.together):
+                last = min(first + self.together, batches)
+                if done + last > start:
+                    yield from self._portions(orders, first, last)[max(start - done - first, 0) :]
+            done += batches
 
     def _order(self, member: int, epoch: int, pass_: int) -> Tensor:
         index = self.index[member]
@@ -73,53 +74,97 @@ class Loader:
         generator = torch.Generator().manual_seed(derive(self.seeds[member], "epoch", epoch, pass_))
         return index[torch.randperm(len(index), generator=generator)]
 
-    def _portion(self, picked: list[Tensor]) -> Portion:
-        rows = np.array([len(p) for p in picked])
-        if len(picked) == 1:
-            return Portion(self._batch(picked[0], None), rows)
-        width = int(rows.max())
-        index = torch.stack([torch.nn.functional.pad(p, (0, width - len(p))) for p in picked])
-        mask = torch.arange(width) < torch.from_numpy(rows)[:, None]
-        return Portion(self._batch(index, mask.to(self.device, self.dtype)), rows)
+    def _portions(self, orders: list[Tensor], first: int, last: int) -> list[Portion]:
+        """Batches first to last - 1, gathered at once: most of the cost of a small gather is its call."""
+        picked = [self._picked(orders, number) for number in range(first, last)]
+        shapes = [index.shape if len(orders) > 1 else index.shape[1:] for index, _ in picked]
+        flat = torch.cat([index.reshape(-1) for index, _ in picked])
+        there = flat.to(self.device, non_blocking=True)
+        inputs = {name: self._column(name, c, flat, there, shapes) for name, c in self.rows.inputs.items()}
+        targets = {name: _split(t.index_select(0, there), shapes) for name, t in self.targets.items()}
+        return [
+            Portion(
+                Batch(
+                    {name: column[i] for name, column in inputs.items()},
+                    {name: target[i] for name, target in targets.items()},
+                    self._mask(rows) if len(orders) > 1 else None,
+                ),
+                rows,
+            )
+            for i, (_, rows) in enumerate(picked)
+        ]
 
-    def _batch(self, index: Tensor, mask: Tensor | None) -> Batch:
-        """index: [B] or [K, B], on the host."""
-        there = index.to(self.device, non_blocking=True)
-        inputs = {name: self._column(name, column, index, there) for name, column in self.rows.inputs.items()}
-        return Batch(inputs, {name: _take(t, there) for name, t in self.targets.items()}, mask)
+    def _picked(self, orders: list[Tensor], number: int) -> tuple[Tensor, np.ndarray]:
+        """Row numbers of one batch, [K, B] on the host, shorter members padded with row 0; rows: int [K]."""
+        members = [o[number * self.batch_size : (number + 1) * self.batch_size] for o in orders]
+        rows = np.array([len(m) for m in members])
+        if len(members) == 1:
+            return members[0][None], rows
+        return torch.nn.utils.rnn.pad_sequence(members, batch_first=True), rows
 
-    def _column(self, name: str, column: Column, index: Tensor, there: Tensor) -> Column:
+    def _mask(self, rows: np.ndarray) -> Tensor:
+        mask = torch.arange(int(rows.max())) < torch.from_numpy(rows)[:, None]
+        return mask.to(self.device, self.dtype)
+
+    def _column(
+        self, name: str, column: Column, flat: Tensor, there: Tensor, shapes: list[torch.Size]
+    ) -> Sequence[Column]:
         if isinstance(column, Bags):
-            return _take_bags(column, self._lengths[name], index, there)
-        taken = self._cast(_take(column, there))  # a fresh tensor: it may be changed
+            return _take_bags(column, self._lengths[name], flat, there, shapes)
+        taken = self._cast(column.index_select(0, there))  # a fresh tensor: it may be changed
         divisor = self.spec.inputs[name].divide_by
-        return taken if divisor == 1.0 else taken.div_(divisor)
+        return _split(taken if divisor == 1.0 else taken.div_(divisor), shapes)
+
+    def _together(self) -> int:
+        """How many batches to gather at once: what fits into a small cache of the CPU, at least one."""
+        row = 0
+        for column in self.rows.inputs.values():
+            if isinstance(column, Bags):
+                row += column.values.nbytes // max(len(column.offsets) - 1, 1)
+            else:
+                row += column[:1].numel() * self.dtype.itemsize
+        return max(GATHER_BYTES // max(row * self.batch_size * len(self.index), 1), 1)
 
     def _cast(self, tensor: Tensor) -> Tensor:
         is_target_index = tensor.dtype == torch.int64
         return tensor if is_target_index else tensor.to(self.dtype)
 
 
-def _take(tensor: Tensor, index: Tensor) -> Tensor:
-    return tensor.index_select(0, index) if index.ndim == 1 else tensor[index]
+def _split(taken: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
+    """Rows [T, ...] to one tensor [*shape, ...] per batch."""
+    parts = taken.split([shape.numel() for shape in shapes])
+    return [part.view(*shape, *taken.shape[1:]) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def _take_bags(bags: Bags, lengths: Tensor, index: Tensor, there: Tensor) -> Bags:
-    """Rows `index` of ragged rows. The totals come from the host, so that a GPU is never waited for.
+def _take_bags(bags: Bags, lengths: Tensor, flat: Tensor, there: Tensor, shapes: list[torch.Size]) -> list[Bags]:
+    """Ragged rows, one `Bags` per batch. Sizes come from the host, so that a GPU is never waited for.
 
-    lengths: int64 [N], on the host. index: [B] or [K, B] on the host, `there` the same on the device.
+    lengths: int64 [N], on the host. flat: the batches' rows [T] on the host, `there` the same on the device.
     """
-    if index.ndim == 2:
-        members = [_take_bags(bags, lengths, i, t) for i, t in zip(index, there, strict=True)]
-        longest = max(len(m.values) for m in members)
-        padded = [torch.nn.functional.pad(m.values, (0, longest - len(m.values))) for m in members]
-        return Bags(torch.stack(padded), torch.stack([m.offsets for m in members]))
-    total = int(lengths[index].sum())
+    ends = torch.nn.functional.pad(lengths[flat].cumsum(0), (1, 0))
     starts = bags.offsets[there]
     sizes = bags.offsets[there + 1] - starts
     offsets = torch.nn.functional.pad(sizes.cumsum(0), (1, 0))
-    shift = torch.repeat_interleave(starts - offsets[:-1], sizes, output_size=total)
-    return Bags(bags.values[shift + torch.arange(total, device=shift.device)], offsets)
+    shift = torch.repeat_interleave(starts - offsets[:-1], sizes, output_size=int(ends[-1]))
+    values = bags.values[shift.add_(torch.arange(len(shift), device=shift.device))]
+
+    def part(first: int, last: int) -> Bags:
+        begin, end = int(ends[first]), int(ends[last])
+        return Bags(values[begin:end], offsets[first : last + 1] - begin)
+
+    batches, first = [], 0
+    for shape in shapes:
+        size = shape[-1]
+        members = [part(first + k * size, first + (k + 1) * size) for k in range(shape.numel() // size)]
+        batches.append(members[0] if len(shape) == 1 else _stack_bags(members))
+        first += shape.numel()
+    return batches
+
+
+def _stack_bags(members: list[Bags]) -> Bags:
+    """K bags as one with a leading axis; the shorter ones are padded after their last offset."""
+    values = torch.nn.utils.rnn.pad_sequence([m.values for m in members], batch_first=True)
+    return Bags(values, torch.stack([m.offsets for m in members]))
 
 
 def to_device(rows: Rows, device: torch.device) -> Rows:

@@ -11,20 +11,14 @@ from dlrun.compose import CONFIGS, Composed, Composer
 from dlrun.errors import Problem
 
 
-def with_origins(
-    problems: list[Problem], composer: Composer, composed: Composed, words: list[str]
-) -> list[Problem]:
+def with_origins(problems: list[Problem], composer: Composer, composed: Composed, words: list[str]) -> list[Problem]:
     """The problems with their `origin` filled in where it can be found."""
-    return [
-        p if p.origin else replace(p, origin=_origin(p.path, composer, composed, words)) for p in problems
-    ]
+    return [p if p.origin else replace(p, origin=_origin(p.path, composer, composed, words)) for p in problems]
 
 
 def _origin(path: str, composer: Composer, composed: Composed, words: list[str]) -> str:
     by_key = {word.lstrip("+~").partition("=")[0]: word for word in words}
-    about = [
-        k for k in by_key if path == k or path.startswith(f"{k}.") or (path and k.startswith(f"{path}."))
-    ]
+    about = [k for k in by_key if path == k or path.startswith(f"{k}.") or (path and k.startswith(f"{path}."))]
     if about:
         return f"command line: {by_key[max(about, key=len)]}"
     parts = path.split(".")

@@ -27,9 +27,7 @@ def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
     """Run all jobs and show them; returns the exit code of the worst."""
     began = time.monotonic()
     run_one = functools.partial(job, config_dirs=composer.config_dirs, plugins=plugins)
-    returned = composer.hydra.multirun(
-        "config", run_one, [*words, "hydra.mode=MULTIRUN"], with_log_configuration=False
-    )
+    returned = composer.hydra.multirun("config", run_one, [*words, "hydra.mode=MULTIRUN"], with_log_configuration=False)
     jobs = [one for batch in returned for one in batch]
     rows: list[list[Any]] = []
     worst = 0

@@ -80,9 +80,7 @@ def test_five_kinds_of_problem_in_one_command(
         (["task=imdb_dense", "--no-such-flag"], "unrecognized arguments: --no-such-flag"),
     ],
 )  # fmt: skip
-def test_one_clear_error(
-    project: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
-) -> None:
+def test_one_clear_error(project: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str) -> None:
     code, said = run(capsys, "train", *words, *SAMPLE)
     assert code == 2
     assert expected in said

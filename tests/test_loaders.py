@@ -24,9 +24,7 @@ def rows() -> tuple[Rows, DataSpec]:
     return Rows({"words": bags, "pixels": pixels}, {"label": torch.arange(N)}), spec
 
 
-def loader(
-    index: list[np.ndarray], batch_size: int = 4, seeds: list[int] | None = None, **more: int
-) -> Loader:
+def loader(index: list[np.ndarray], batch_size: int = 4, seeds: list[int] | None = None, **more: int) -> Loader:
     data, spec = rows()
     return Loader(data, spec, index, batch_size, torch.float32, seeds, **more)
 

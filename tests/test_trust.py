@@ -58,9 +58,7 @@ def test_yaml_cannot_change_hydras_node(
     assert not PROOF.exists()
 
 
-def test_a_users_folder_cannot_shadow_hydras_own_groups(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_users_folder_cannot_shadow_hydras_own_groups(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     user_config(
         "hydra/job_logging/none.yaml",
         "version: 1\nhandlers: {x: {class: logging.FileHandler, filename: proof}}\n",
@@ -101,9 +99,7 @@ def test_hydras_flags_that_load_other_things_are_not_there(
     assert "unrecognized arguments" in said or "invalid choice: 'n=evil'" in said
 
 
-def test_a_users_base_config_cannot_add_search_paths(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_users_base_config_cannot_add_search_paths(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = (CONFIGS / "config.yaml").read_text()
     user_config("config.yaml", base.replace("\nhydra:", "\nhydra:\n  searchpath: ['file:///tmp']"))
     assert train("--config-dir", "my") == 2
@@ -111,18 +107,14 @@ def test_a_users_base_config_cannot_add_search_paths(
 
 
 @pytest.mark.parametrize("key", ["_target_", "_partial_", "_recursive_"])
-def test_configs_name_components_never_code(
-    project: Path, capsys: pytest.CaptureFixture[str], key: str
-) -> None:
+def test_configs_name_components_never_code(project: Path, capsys: pytest.CaptureFixture[str], key: str) -> None:
     user_config("optimizer/evil.yaml", f"name: rmsprop\n{key}: builtins.open\n")
     assert train("optimizer=evil", "--config-dir", "my") == 2
     assert f"optimizer.{key}: no such argument" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../errors", "os.path", "_table", "/etc/passwd", "__init__"])
-def test_a_name_is_a_file_of_the_groups_folder(
-    project: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_a_name_is_a_file_of_the_groups_folder(project: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     user_config("loss/evil.yaml", f"name: {name}\n")
     assert train("loss=evil", "--config-dir", "my") == 2
     assert f"no loss is called '{name}'" in capsys.readouterr().err

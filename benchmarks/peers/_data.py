@@ -23,9 +23,17 @@ def find(dataset: str, file: str) -> Path:
 
 
 def imdb(part: str = "train") -> tuple[np.ndarray, np.ndarray]:
-    """Reviews as the book vectorises them (listing 3-2): float32 [25000, 10000] of 0 and 1, and [25000]."""
+    """Reviews as the book vectorises them (listing 3-2): float32 [25000, 10000] of 0 and 1, and [25000].
+
+    In the order of Keras's `imdb.load_data`, which shuffles both parts with one generator.
+    """
+    rng, order = np.random.RandomState(113), {}
+    for name in ("train", "test"):
+        order[name] = np.arange(25_000)
+        rng.shuffle(order[name])
     with np.load(find("imdb", "imdb.npz"), allow_pickle=True) as arrays:
-        reviews, labels = arrays[f"x_{part}"], arrays[f"y_{part}"].astype(np.float32)
+        reviews = arrays[f"x_{part}"][order[part]]
+        labels = arrays[f"y_{part}"][order[part]].astype(np.float32)
     x = np.zeros((len(reviews), WORDS), dtype=np.float32)
     for row, ranks in zip(x, reviews, strict=True):
         indices = np.array([1, *(r + OFFSET for r in ranks)])

@@ -76,9 +76,7 @@ def _per_layer(key: str, value: Any, layers: int, problems: list[Problem]) -> li
         return [value] * layers
     if len(value) != layers:
         message = f"expected one value or {layers}, one per hidden layer of units; got {len(value)}: {value}"
-        problems.append(
-            Problem(f"architecture.{key}", message, f"change architecture.{key} or architecture.units")
-        )
+        problems.append(Problem(f"architecture.{key}", message, f"change architecture.{key} or architecture.units"))
     return value
 
 

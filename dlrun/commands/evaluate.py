@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
     from dlrun.baselines import baselines
     from dlrun.files import write_text
     from dlrun.loading import load
-    from dlrun.runner import score
+    from dlrun.scoring import score
 
     run = load(given["run"], given["runs_dir"], given["weights"], given["split"], given["device"])
     data = run.parts.dataset.load()

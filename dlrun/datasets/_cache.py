@@ -38,9 +38,7 @@ class Encoded(Mapping[str, Tensor]):
         return len(self._names)
 
 
-def encoded(
-    dataset: str, key: Mapping[str, Any], make: Callable[[], dict[str, Tensor]]
-) -> Mapping[str, Tensor]:
+def encoded(dataset: str, key: Mapping[str, Any], make: Callable[[], dict[str, Tensor]]) -> Mapping[str, Tensor]:
     """What `make` gives, from the cache where it was made before.
 
     key: all that the result depends on (arguments, checksums, a version of the encoding), as plain data.

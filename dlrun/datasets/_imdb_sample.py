@@ -67,8 +67,7 @@ def _reviews(rows: int, chances: dict[int, np.ndarray], random: np.random.Genera
     ends = lengths.cumsum()[:-1]
     draws = np.split(random.random(lengths.sum()), ends)
     sequences = [
-        (np.searchsorted(chances[int(label)], draw) + 1).tolist()
-        for label, draw in zip(labels, draws, strict=True)
+        (np.searchsorted(chances[int(label)], draw) + 1).tolist() for label, draw in zip(labels, draws, strict=True)
     ]
     wrong = random.random(rows) < NOISE
     return sequences, np.where(wrong, 1 - labels, labels).tolist()

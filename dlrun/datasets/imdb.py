@@ -113,9 +113,7 @@ class Imdb:
         def sequences(part: str) -> Bags:  # not needed for training: read when somebody asks
             return _bags(columns, f"{part}_sequence")
 
-        return Data(
-            self.spec, train, test, source=source, extras={"sequences": sequences}, checksums=checksums
-        )
+        return Data(self.spec, train, test, source=source, extras={"sequences": sequences}, checksums=checksums)
 
     def encode(self, raw: str) -> Rows:
         """One row from a review, or from the path of a `.txt` file (UTF-8) that holds one."""
@@ -125,18 +123,14 @@ class Imdb:
         ranks = self._word_index()
         beyond = self.num_words  # a rank that is outside every vocabulary of this size
         known = [ranks.get(word, beyond) for word in found]
-        return Rows(
-            {"review": multi_hot(indices([known], self.num_words, self.index_from), self.num_words)}, {}
-        )
+        return Rows({"review": multi_hot(indices([known], self.num_words, self.index_from), self.num_words)}, {})
 
     def describe(self, data: Data, part: str, row: int) -> str:
         """The label and the review as words; `?` for its start and for words outside the vocabulary."""
         by_rank = {rank: word for word, rank in self._word_index().items()}
         values, offsets = data.extras["sequences"](part)
         review = values[offsets[row] : offsets[row + 1]].tolist()
-        text = b" ".join(
-            b"?" if i <= OOV else by_rank.get(i - self.index_from, b"?") for i in review
-        ).decode()
+        text = b" ".join(b"?" if i <= OOV else by_rank.get(i - self.index_from, b"?") for i in review).decode()
         label = LABELS[int(getattr(data, part).targets["sentiment"][row])]
         return f"{label}: {text}"
 
@@ -183,9 +177,7 @@ def _bags(columns: Mapping[str, Tensor], name: str) -> Bags:
 def _read_packed() -> dict[str, Part]:
     # The arrays are pickled objects: only bytes whose checksum holds are unpickled.
     with np.load(io.BytesIO(read_verified(PACKED)), allow_pickle=True) as arrays:
-        return {
-            part: (arrays[f"x_{part}"].tolist(), arrays[f"y_{part}"].tolist()) for part in ("train", "test")
-        }
+        return {part: (arrays[f"x_{part}"].tolist(), arrays[f"y_{part}"].tolist()) for part in ("train", "test")}
 
 
 def _read_word_index() -> dict[bytes, int]:

@@ -32,17 +32,14 @@ def build(
             Problem("evaluation.stratify", f"impossible with evaluation.order={order}: it needs a shuffle")
         )
 
-    def split_once(
-        targets: np.ndarray, seed: int, repeat: int, scale: float
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    def split_once(targets: np.ndarray, seed: int, repeat: int, scale: float) -> list[tuple[np.ndarray, np.ndarray]]:
         n = len(targets)
         wanted = round(validation * n) if isinstance(validation, float) else round(validation * scale)
         if validation and not 0 < wanted < n:
             raise ConfigError(
                 Problem(
                     "evaluation.validation",
-                    f"expected to hold out between 1 and {n - 1} of {n} rows, received {validation} "
-                    f"({wanted} rows)",
+                    f"expected to hold out between 1 and {n - 1} of {n} rows, received {validation} ({wanted} rows)",
                 )
             )
         rows = np.arange(n)

@@ -146,8 +146,6 @@ _operator.register_autograd(_operator_backward, setup_context=_remember)
 
 
 @_operator.register_vmap
-def _(
-    info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor, models: int = 1
-) -> tuple[Tensor, int]:
+def _(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor, models: int = 1) -> tuple[Tensor, int]:
     assert models == 1, "a stack of stacks is not supported"
     return _all_models(_operator, info.batch_size, in_dims, values, starts, table), 0

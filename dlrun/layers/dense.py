@@ -46,9 +46,7 @@ class Dense(nn.Module):
     kernel: nn.Parameter
     bias: nn.Parameter | None
 
-    def __init__(
-        self, kernel: nn.Parameter, bias: nn.Parameter | None, activation: Activation, output: TensorSpec
-    ):
+    def __init__(self, kernel: nn.Parameter, bias: nn.Parameter | None, activation: Activation, output: TensorSpec):
         super().__init__()
         self.kernel = kernel
         self.register_parameter("bias", bias)

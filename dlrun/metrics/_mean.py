@@ -23,9 +23,7 @@ class RowMean:
     per_row: Callable[[Tensor, Tensor], Tensor]
     state_size: int = 2
 
-    def update(
-        self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None
-    ) -> Tensor:
+    def update(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
         """[sum, count] of one batch, float [2], at least float32. mask: float [B] or None for all rows."""
         values = self.per_row(outputs[self.key], targets[self.key])
         values = values.to(torch.promote_types(values.dtype, torch.float32))
@@ -41,9 +39,7 @@ class RowMean:
         return total / count if count else float("nan")
 
 
-def metric_target(
-    spec: DataSpec, target: str | None, metric: str, kinds: tuple[Kind, ...]
-) -> tuple[str, Kind]:
+def metric_target(spec: DataSpec, target: str | None, metric: str, kinds: tuple[Kind, ...]) -> tuple[str, Kind]:
     """Name and problem of the target. Raises ConfigError where the problem is not among `kinds`."""
     name = target_name(spec, target, f"metrics.{metric}.target")
     kind = spec.targets[name].problem

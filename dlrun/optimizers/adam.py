@@ -10,9 +10,7 @@ from dlrun.contracts import OptimizerSpec
 from dlrun.types import Positive, Rate
 
 
-def build(
-    *, lr: Positive = 0.001, beta_1: Rate = 0.9, beta_2: Rate = 0.999, epsilon: Positive = 1e-8
-) -> OptimizerSpec:
+def build(*, lr: Positive = 0.001, beta_1: Rate = 0.9, beta_2: Rate = 0.999, epsilon: Positive = 1e-8) -> OptimizerSpec:
     """`w -= lr * m / (1 - beta_1 ** t) / (sqrt(v / (1 - beta_2 ** t)) + epsilon)` at step t = 1, 2, ...
 
     Defaults of Keras 2.0.8. Keras adds epsilon to the uncorrected root: its epsilon counts `1 / sqrt(1 -

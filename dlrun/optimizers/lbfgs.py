@@ -22,9 +22,5 @@ def build(
     defaults of torch, but with a line search, which makes the result nearly independent of lr. null: fixed
     steps of lr.
     """
-    make = partial(
-        torch.optim.LBFGS, lr=lr, max_iter=max_iter, history_size=history_size, line_search_fn=line_search
-    )
-    return OptimizerSpec(
-        make, unstackable="L-BFGS takes one step length for all weights from the loss itself"
-    )
+    make = partial(torch.optim.LBFGS, lr=lr, max_iter=max_iter, history_size=history_size, line_search_fn=line_search)
+    return OptimizerSpec(make, unstackable="L-BFGS takes one step length for all weights from the loss itself")

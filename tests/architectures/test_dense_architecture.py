@@ -63,9 +63,7 @@ def test_head_follows_table_4_1(problem, activation, shape, units):
     assert model.output_activations == {"y": activation}
     assert outputs["y"].shape == outputs["y_logits"].shape == (5, *shape)
     logits = outputs["y_logits"]
-    function = {"sigmoid": torch.sigmoid, "softmax": lambda x: x.softmax(-1), "linear": lambda x: x}[
-        activation
-    ]
+    function = {"sigmoid": torch.sigmoid, "softmax": lambda x: x.softmax(-1), "linear": lambda x: x}[activation]
     torch.testing.assert_close(outputs["y"], function(logits))
 
 
@@ -109,9 +107,7 @@ def test_lists_give_each_layer_its_own():
 
 def test_every_wrong_length_is_reported_at_once():
     with pytest.raises(ConfigError) as caught:
-        dense.build(
-            spec(InputSpec((3,)), TARGETS["binary"]), units=[4, 5], activation=["relu"], dropout=[0.5] * 3
-        )
+        dense.build(spec(InputSpec((3,)), TARGETS["binary"]), units=[4, 5], activation=["relu"], dropout=[0.5] * 3)
     assert [p.path for p in caught.value.problems] == ["architecture.activation", "architecture.dropout"]
     assert "expected one value or 2" in caught.value.problems[1].message
     assert "got 3" in caught.value.problems[1].message
@@ -134,8 +130,7 @@ def test_bags_give_what_the_matrix_gives():
 def test_stack_equals_models_alone():
     torch.manual_seed(0)
     models = [
-        dense.build(spec(InputSpec((6,)), TARGETS["binary"]), units=[4, 4], dropout=0.5).double()
-        for _ in range(3)
+        dense.build(spec(InputSpec((6,)), TARGETS["binary"]), units=[4, 4], dropout=0.5).double() for _ in range(3)
     ]
     params, buffers = stack_module_state(models)
     shell = copy.deepcopy(models[0]).to("meta")

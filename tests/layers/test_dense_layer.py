@@ -49,9 +49,7 @@ def test_keras_formula():
 
 
 def test_penalty_is_of_the_kernel_only_without_one_half():
-    built = dense.build(
-        TensorSpec((V,)), units=U, l1=0.1, l2=0.01, kernel_initializer="ones", bias_initializer="ones"
-    )
+    built = dense.build(TensorSpec((V,)), units=U, l1=0.1, l2=0.01, kernel_initializer="ones", bias_initializer="ones")
     assert built.penalty().item() == pytest.approx(0.1 * V * U + 0.01 * V * U)
     assert not hasattr(dense.build(TensorSpec((V,)), units=U), "penalty")
 
@@ -94,9 +92,7 @@ def test_stack_equals_models_alone(shared, dtype):
     if shared == "batch":
         batches = [batches[0]] * 4
     longest = max(len(b.values) for b in batches)
-    padded = [
-        Bags(torch.cat([b.values, b.values.new_zeros(longest - len(b.values))]), b.offsets) for b in batches
-    ]
+    padded = [Bags(torch.cat([b.values, b.values.new_zeros(longest - len(b.values))]), b.offsets) for b in batches]
     shell = copy.deepcopy(modules[0]).to("meta")
 
     def one(params, bags):
