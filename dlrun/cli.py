@@ -64,8 +64,9 @@ def _run(command: str, words: list[str]) -> int:
     from dlrun import console
     from dlrun.errors import ConfigError, DlrunError, Problem, available, nearest
 
-    # Small operations on few cores: threads that spin while they wait make two runs on one machine crawl.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:
+        # Threads that spin while they wait are fastest alone and crawl beside other work: then they sleep.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     quiet = [w for w in words if w in ("-q", "--quiet")]
     console.configure(bool(quiet))
     try:

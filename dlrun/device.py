@@ -14,6 +14,8 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 def pick(name: str) -> torch.device:
     """`auto` is CUDA when there is a GPU, else the CPU. Raises ConfigError for a device that is not here."""
+    # Running means of squared gradients decay into denormal numbers, which a CPU computes with slowly.
+    torch.set_flush_denormal(True)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")

