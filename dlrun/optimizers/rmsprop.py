@@ -11,7 +11,6 @@ from torch import nn
 from dlrun.contracts import OptimizerSpec
 from dlrun.types import Positive, Rate
 
-
 FOREVER = 1e9
 """Steps after which `1 - rho ** steps` is 1 for every rho below 1 that float64 can tell from it in practice."""
 
