@@ -1,5 +1,7 @@
 # Two commands: `make run` and `make test`. Both make .venv and install what is missing.
-PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell command -v $(p) 2>/dev/null)))
+# The first Python on the path that runs and is new enough.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 TASK ?= imdb_dense
 
@@ -37,9 +39,7 @@ clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache
 
 .venv/.made:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); set PYTHON=/path/to/python3"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3 …"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 

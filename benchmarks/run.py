@@ -29,16 +29,14 @@ def main() -> int:
     flags.add_argument("--rounds", type=int, default=9, help="epochs of each contender (default: 9)")
     flags.add_argument("--keras", metavar="PYTHON", help="an environment with keras and jax, if not this one")
     flags.add_argument("--threads", type=int, help="CPU cores for every contender (default: all)")
-    flags.add_argument(
-        "--spin", action="store_true", help="let waiting threads spin, which torch does and dlrun does not"
-    )
+    flags.add_argument("--sleep", action="store_true", help="let waiting threads sleep, as dlrun does on a busy machine")
     given = flags.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         flags.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
     if given.threads:
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[: given.threads])
-    # All contenders inherit the same; 300,000 rounds are libgomp's own default.
-    os.environ |= {"GOMP_SPINCOUNT": "300000"} if given.spin else {"OMP_WAIT_POLICY": "passive"}
+    # All contenders inherit the same; 300,000 rounds are libgomp's own default, and keep dlrun from choosing.
+    os.environ |= {"OMP_WAIT_POLICY": "passive"} if given.sleep else {"GOMP_SPINCOUNT": "300000"}
     keras = _keras(given.keras or sys.executable)
     if not keras:
         print("Keras on JAX is left out: pip install 'dlrun[bench]', or --keras PYTHON of another environment")
@@ -49,7 +47,7 @@ def main() -> int:
         "stacking": lambda: stacking.run(given.rounds),
     }
     path = HERE / "results.json"
-    suffix = (f", {given.threads} core" if given.threads else "") + (", spinning" if given.spin else "")
+    suffix = (f", {given.threads} core" if given.threads else "") + (", sleeping" if given.sleep else "")
     results: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for part in given.parts or PARTS:
         result = measure[part]()
