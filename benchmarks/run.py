@@ -29,7 +29,9 @@ def main() -> int:
     flags.add_argument("--rounds", type=int, default=9, help="epochs of each contender (default: 9)")
     flags.add_argument("--keras", metavar="PYTHON", help="an environment with keras and jax, if not this one")
     flags.add_argument("--threads", type=int, help="CPU cores for every contender (default: all)")
-    flags.add_argument("--sleep", action="store_true", help="let waiting threads sleep, as dlrun does on a busy machine")
+    flags.add_argument(
+        "--sleep", action="store_true", help="let waiting threads sleep, as dlrun does on a busy machine"
+    )
     given = flags.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         flags.error(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
