@@ -41,7 +41,7 @@ class Result:
 
 
 class Contender:
-    """A process that trains one epoch per turn. command: a script in `peers/` and its words. folder: where it
+    """A process that trains some epochs per turn. command: a script in `peers/` and its words. folder: where it
     runs and leaves its log."""
 
     def __init__(self, name: str, command: list[str], folder: str, python: str = sys.executable):
@@ -53,12 +53,12 @@ class Contender:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
             )  # fmt: skip
 
-    def turn(self) -> None:
-        """One epoch. Raises RuntimeError with the end of the contender's log when it has died."""
+    def turn(self, epochs: int = 1) -> None:
+        """Some epochs. Raises RuntimeError with the end of the contender's log when it has died."""
         assert self.process.stdin
         assert self.process.stdout
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write("\n")
+            self.process.stdin.write(f"{epochs}\n")
             self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
@@ -77,14 +77,15 @@ class Contender:
         return wait_for(self.process)
 
 
-def in_turns(contenders: list[Contender], rounds: int) -> dict[str, Any]:
-    """A warm-up epoch each, then `rounds` rounds, every second one in reverse; returns the raw figures."""
+def in_turns(contenders: list[Contender], rounds: int, epochs: int = 1) -> dict[str, Any]:
+    """A warm-up epoch each, then `rounds` rounds, every second one in reverse; returns the raw figures, in
+    seconds per epoch. epochs: per turn, more where one takes a fraction of a second and would be all start."""
     try:
         for contender in contenders:
             contender.turn()
         for number in range(rounds):
             for contender in contenders[:: -1 if number % 2 else 1]:
-                contender.turn()
+                contender.turn(epochs)
     finally:
         peaks = {c.name: c.close() for c in contenders}
     return {

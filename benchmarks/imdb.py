@@ -24,7 +24,7 @@ def run(rounds: int, keras: str | None) -> Result:
         ]
         if keras:
             contenders.append(Contender("Keras on JAX", ["keras_jax.py", "imdb"], folder, keras))
-        result.raw = {"peak_gb": peak, "largest_difference": difference, **in_turns(contenders, rounds)}
+        result.raw = {"peak_gb": peak, "largest_difference": difference, **in_turns(contenders, rounds, epochs=5)}
     dlrun, plain, *others = contenders
     result.rows = [
         Row("imdb_dense, all 25,000 reviews: peak memory of the command", f"{peak:.2f} GB", "", "under 1.5 GB",

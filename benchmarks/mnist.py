@@ -18,7 +18,7 @@ def run(rounds: int, keras: str | None) -> Result:
         ]
         if keras:
             contenders.append(Contender("Keras on JAX", ["keras_jax.py", "mnist"], folder, keras))
-        raw = in_turns(contenders, rounds)
+        raw = in_turns(contenders, rounds, epochs=2)
     dlrun, plain, alone, workers, *others = contenders
     rows = [
         compare("mnist_dense, an epoch", dlrun, plain, "no slower: at most 1.1 x the time", 1 / 1.1),

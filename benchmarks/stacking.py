@@ -20,7 +20,7 @@ def run(rounds: int, tasks: tuple[str, ...] = ("imdb_dense", "mnist_dense")) -> 
                 Contender(name, ["dlrun_train.py", *words, f"evaluation.stack={stack}", f"runs_dir={stack}"], folder)
                 for name, stack in (("stack of 4", "always"), ("one fold", "never"))
             ]
-            result.raw[task] = in_turns(contenders, rounds)
+            result.raw[task] = in_turns(contenders, rounds, epochs=2)
         stack, one = (c.values() for c in contenders)
         factor = [FOLDS * b / a for a, b in zip(stack, one, strict=True)]
         result.rows.append(

@@ -10,7 +10,7 @@ from pathlib import Path
 import _data
 import torch
 import torch.nn.functional as F
-from _turns import take_turns
+from _turns import repeated, take_turns
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
@@ -48,7 +48,7 @@ def main(workers: int) -> None:
             right += (logits.detach().argmax(1) == targets).sum()
         return {"loss": losses.item() / len(dataset), "accuracy": right.item() / len(dataset)}
 
-    take_turns(epoch)
+    take_turns(repeated(epoch))
 
 
 if __name__ == "__main__":

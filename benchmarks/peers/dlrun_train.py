@@ -1,6 +1,6 @@
-"""dlrun itself: `python dlrun_train.py task=imdb_dense …` is `dlrun train task=imdb_dense …`, one epoch per turn.
+"""dlrun itself: `python dlrun_train.py task=imdb_dense …` is `dlrun train task=imdb_dense …`, some epochs per turn.
 
-The whole command runs as users run it; only the beginning of each epoch waits for the driver.
+The whole command runs as users run it; only the beginning of a turn waits for the driver.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from dlrun.commands import train as command  # imports no torch: the command set
 
 
 def by_turns() -> None:
-    """Patch the trainer. `seconds` is an epoch's updates and sums, as in the other contenders; `whole` also has
-    what dlrun does between epochs: history row, status, checkpoint."""
+    """Patch the trainer. `seconds` is an epoch's share of a turn: updates and sums, and between the epochs of a
+    turn whatever dlrun does there (history rows, status, checkpoints)."""
     from dlrun.trainer import Fit
 
     train_epoch = Fit._train_epoch
-    last: dict[str, Any] = {}
+    turn = {"left": 0, "epochs": 0, "began": 0.0}
 
     def timed(fit: Fit) -> list[dict[str, float]]:
-        if last:
-            answer(whole=time.perf_counter() - last.pop("began"), **last)
-        wait()
-        began = time.perf_counter()
+        if not turn["left"]:
+            turn["left"] = turn["epochs"] = wait()
+            turn["began"] = time.perf_counter()
         logs = train_epoch(fit)
-        last.update(began=began, seconds=time.perf_counter() - began, **logs[0])
+        turn["left"] -= 1
+        if not turn["left"]:
+            answer(seconds=(time.perf_counter() - turn["began"]) / turn["epochs"], **logs[0])
         return logs
 
     Fit._train_epoch = timed  # type: ignore[method-assign]

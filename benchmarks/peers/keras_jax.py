@@ -31,11 +31,11 @@ def main(task: str) -> None:
     model = keras.Sequential(NETS[task]())
     model.compile(optimizer=keras.optimizers.RMSprop(0.001), loss=LOSS[task], metrics=["accuracy"])
 
-    def epoch() -> dict[str, float]:
-        history = model.fit(x, y, epochs=1, batch_size=BATCH[task], verbose=0).history
+    def train(epochs: int) -> dict[str, float]:
+        history = model.fit(x, y, epochs=epochs, batch_size=BATCH[task], verbose=0).history
         return {name: float(values[-1]) for name, values in history.items()}
 
-    take_turns(epoch)
+    take_turns(train)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 import _data
 import torch
 import torch.nn.functional as F
-from _turns import take_turns
+from _turns import repeated, take_turns
 from torch import Tensor, nn
 
 NETS = {
@@ -48,7 +48,7 @@ def main(task: str) -> None:
             right += hits(logits.detach(), targets)
         return {"loss": losses.item() / len(x), "accuracy": right.item() / len(x)}
 
-    take_turns(epoch)
+    take_turns(repeated(epoch))
 
 
 if __name__ == "__main__":
