@@ -145,8 +145,10 @@ def _take_bags(bags: Bags, lengths: Tensor, flat: Tensor, there: Tensor, shapes:
     starts = bags.offsets[there]
     sizes = bags.offsets[there + 1] - starts
     offsets = torch.nn.functional.pad(sizes.cumsum(0), (1, 0))
-    shift = torch.repeat_interleave(starts - offsets[:-1], sizes, output_size=int(ends[-1]))
-    values = bags.values[shift.add_(torch.arange(len(shift), device=shift.device))]
+    # Half as wide an index is half the memory to go through.
+    dtype = torch.int32 if len(bags.values) < 2**31 else torch.int64
+    shift = torch.repeat_interleave((starts - offsets[:-1]).to(dtype), sizes, output_size=int(ends[-1]))
+    values = bags.values.index_select(0, shift.add_(torch.arange(len(shift), dtype=dtype, device=shift.device)))
 
     def part(first: int, last: int) -> Bags:
         begin, end = int(ends[first]), int(ends[last])

@@ -43,9 +43,12 @@ def _gradient(grad: Tensor, values: Tensor, starts: Tensor, rows: int, models: i
     bags = torch.arange(len(starts), dtype=values.dtype, device=values.device)
     ends = torch.cat([starts[1:], starts.new_full((1,), len(values))])
     bag_of_value = torch.repeat_interleave(bags, ends - starts, output_size=len(values))
-    count = torch.zeros(rows, dtype=values.dtype, device=values.device)
-    count.index_add_(0, values, torch.ones_like(values))
-    firsts = count.cumsum(0, dtype=values.dtype) - count
+    if values.device.type == "cpu":
+        count = torch.bincount(values, minlength=rows)  # elsewhere it would wait for the device
+    else:
+        count = torch.zeros(rows, dtype=torch.int64, device=values.device)
+        count.index_add_(0, values, torch.ones_like(values, dtype=torch.int64))
+    firsts = (count.cumsum(0) - count).to(values.dtype)
     bag_of_sorted = bag_of_value.index_select(0, _order(values, rows, models))
     return F.embedding_bag(bag_of_sorted, grad.contiguous(), firsts, mode="sum")
 
