@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-LATE = ["torch._dynamo", "sklearn", "matplotlib", "torchvision", "scipy", "sympy", "pooch"]
+LATE = ["torch._dynamo", "sklearn", "matplotlib", "torchvision", "scipy.stats", "sympy", "pooch"]
 
 
 def imported_after(words: str, folder: Path) -> set[str]:

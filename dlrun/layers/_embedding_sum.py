@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,7 +26,7 @@ def embedding_sum(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     """
     if torch.compiler.is_compiling():
         return _operator(values, starts, table)
-    return _Function.apply(values, starts, table, 1)
+    return _Function.apply(values, starts, table)
 
 
 def _forward(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
@@ -33,37 +34,36 @@ def _forward(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     return F.embedding_bag(values, table.detach(), starts.to(values.dtype), mode="sum")
 
 
-def _gradient(grad: Tensor, values: Tensor, starts: Tensor, rows: int, models: int) -> Tensor:
+def _gradient(grad: Tensor, values: Tensor, starts: Tensor, rows: int) -> Tensor:
     """Gradient of the table [rows, U] from that of the result, grad [N, U].
 
-    Sorted by table row the pairs (table row, bag) are themselves bags, of rows of `grad`: the transposed
-    matrix costs one integer sort and one more `embedding_bag`, with neither float atomics nor a loop over
-    small rows. models: as in `_flatten`.
+    The bags are the rows of a sparse 0/1 matrix. Those of its transpose, table row by table row the bags that
+    it is in, are bags again, of rows of `grad`: one more `embedding_bag`, with neither float atomics nor a loop
+    over small rows.
     """
-    bags = torch.arange(len(starts), dtype=values.dtype, device=values.device)
-    ends = torch.cat([starts[1:], starts.new_full((1,), len(values))])
-    bag_of_value = torch.repeat_interleave(bags, ends - starts, output_size=len(values))
-    if values.device.type == "cpu":
-        count = torch.bincount(values, minlength=rows)  # elsewhere it would wait for the device
-    else:
-        count = torch.zeros(rows, dtype=torch.int64, device=values.device)
-        count.index_add_(0, values, torch.ones_like(values, dtype=torch.int64))
-    firsts = (count.cumsum(0) - count).to(values.dtype)
-    bag_of_sorted = bag_of_value.index_select(0, _order(values, rows, models))
+    bag_of_sorted, firsts = (_transposed if values.device.type == "cpu" else _sorted)(values, starts, rows)
     return F.embedding_bag(bag_of_sorted, grad.contiguous(), firsts, mode="sum")
 
 
-def _order(values: Tensor, rows: int, models: int) -> Tensor:
-    """Stable order of `values`, int64 [T]. Radix sort on the CPU takes one pass per byte and only 1-d
-    tensors, so each model's part is sorted by itself, in the narrowest type that holds its rows."""
-    part, length = rows // models, len(values) // models
-    if part >= 2**15 or values.device.type != "cpu":
-        return torch.sort(values, stable=True).indices
-    orders = [
-        torch.sort((chunk - model * part).to(torch.int16), stable=True).indices.add_(model * length)
-        for model, chunk in enumerate(values.view(models, length))
-    ]
-    return torch.cat(orders)
+def _transposed(values: Tensor, starts: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """By scipy's counting sort: the bags in the order of their table rows [T], and where each begins [rows]."""
+    from scipy.sparse import csr_matrix
+
+    ones = np.broadcast_to(np.int8(1), len(values))
+    ends = np.append(starts.numpy(), len(values)).astype(np.int32 if values.dtype == torch.int32 else np.int64)
+    columns = csr_matrix((ones, values.numpy(), ends), shape=(len(starts), rows), copy=False).tocsc()
+    return torch.from_numpy(columns.indices), torch.from_numpy(columns.indptr[:-1])
+
+
+def _sorted(values: Tensor, starts: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """The same by a stable sort, without waiting for the device."""
+    bags = torch.arange(len(starts), dtype=values.dtype, device=values.device)
+    ends = torch.cat([starts[1:], starts.new_full((1,), len(values))])
+    bag_of_value = torch.repeat_interleave(bags, ends - starts, output_size=len(values))
+    count = torch.zeros(rows, dtype=values.dtype, device=values.device)
+    count.index_add_(0, values, torch.ones_like(values))
+    firsts = count.cumsum(0, dtype=values.dtype) - count
+    return bag_of_value.index_select(0, torch.sort(values, stable=True).indices), firsts
 
 
 def _stacked(x: Tensor, dim: int | None, models: int) -> Tensor:
@@ -88,67 +88,65 @@ def _all_models(door: Any, models: int, in_dims: tuple, values: Tensor, starts: 
         _stacked(x, dim, models) for x, dim in zip((values, starts, table), in_dims[:3], strict=True)
     )
     _, rows, units = table.shape
-    flat = door(*_flatten(values, starts, rows), table.reshape(-1, units), models)
+    flat = door(*_flatten(values, starts, rows), table.reshape(-1, units))
     return flat.view(models, -1, units)
 
 
-def _remember(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int], output: Tensor) -> None:
-    values, starts, table, ctx.models = inputs
+def _remember(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    values, starts, table = inputs
     ctx.rows = table.shape[0]
     ctx.save_for_backward(values, starts)
 
 
 class _Function(torch.autograd.Function):
-    """`embedding_sum` of `models` equal parts: part k of `values` reads only part k of the table."""
+    """`embedding_sum` where operations run at once."""
 
     @staticmethod
-    def forward(values: Tensor, starts: Tensor, table: Tensor, models: int) -> Tensor:
+    def forward(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
         return _forward(values, starts, table)
 
     setup_context = staticmethod(_remember)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None]:
         values, starts = ctx.saved_tensors
         wanted = ctx.needs_input_grad[2]
-        return None, None, _gradient(grad, values, starts, ctx.rows, ctx.models) if wanted else None, None
+        return None, None, _gradient(grad, values, starts, ctx.rows) if wanted else None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor, models: int) -> Any:
-        assert models == 1, "a stack of stacks is not supported"
+    def vmap(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor) -> Any:
         return _all_models(_Function.apply, info.batch_size, in_dims, values, starts, table), 0
 
 
-@torch.library.custom_op("dlrun::embedding_sum", mutates_args=())
-def _operator(values: Tensor, starts: Tensor, table: Tensor, models: int = 1) -> Tensor:
+@torch.library.custom_op("dlrun::bag_sum", mutates_args=())
+def _operator(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     return _forward(values, starts, table)
 
 
 @_operator.register_fake
-def _(values: Tensor, starts: Tensor, table: Tensor, models: int = 1) -> Tensor:
+def _(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     return table.new_empty(starts.shape[0], table.shape[1])
 
 
-@torch.library.custom_op("dlrun::embedding_sum_backward", mutates_args=())
-def _backward_operator(grad: Tensor, values: Tensor, starts: Tensor, rows: int, models: int) -> Tensor:
-    return _gradient(grad, values, starts, rows, models)
+@torch.library.custom_op("dlrun::bag_sum_backward", mutates_args=())
+def _backward_operator(grad: Tensor, values: Tensor, starts: Tensor, rows: int) -> Tensor:
+    return _gradient(grad, values, starts, rows)
 
 
 @_backward_operator.register_fake
-def _(grad: Tensor, values: Tensor, starts: Tensor, rows: int, models: int) -> Tensor:
+def _(grad: Tensor, values: Tensor, starts: Tensor, rows: int) -> Tensor:
     return grad.new_empty(rows, grad.shape[1])
 
 
-def _operator_backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None, None]:
+def _operator_backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None]:
     values, starts = ctx.saved_tensors
     wanted = ctx.needs_input_grad[2]
-    return None, None, _backward_operator(grad, values, starts, ctx.rows, ctx.models) if wanted else None, None
+    return None, None, _backward_operator(grad, values, starts, ctx.rows) if wanted else None
 
 
 _operator.register_autograd(_operator_backward, setup_context=_remember)
 
 
 @_operator.register_vmap
-def _(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor, models: int = 1) -> tuple[Tensor, int]:
-    assert models == 1, "a stack of stacks is not supported"
+def _(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor) -> tuple[Tensor, int]:
     return _all_models(_operator, info.batch_size, in_dims, values, starts, table), 0

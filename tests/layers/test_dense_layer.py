@@ -8,7 +8,7 @@ from torch.func import functional_call, stack_module_state
 
 from dlrun.contracts import Bags
 from dlrun.layers import dense
-from dlrun.layers._embedding_sum import embedding_sum
+from dlrun.layers._embedding_sum import _sorted, _transposed, embedding_sum
 from dlrun.layers._spec import TensorSpec
 
 V, U = 40, 3
@@ -136,7 +136,7 @@ def test_operator_is_registered_completely():
     bags, _ = draw(5)
     table = torch.randn(V, U, dtype=torch.float64, requires_grad=True)
     torch.library.opcheck(
-        torch.ops.dlrun.embedding_sum,
+        torch.ops.dlrun.bag_sum,
         (bags.values, bags.offsets, table),
         test_utils=("test_schema", "test_autograd_registration", "test_faketensor"),
     )
@@ -165,3 +165,12 @@ def test_compiled_stack_equals_eager():
     torch.compile(total, fullgraph=True)(params, bags).backward()
     for name, p in params.items():
         torch.testing.assert_close(p.grad, eager[name], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_the_transpose_by_sorting_is_the_one_by_counting(dtype):
+    values = torch.randint(V, (300,), dtype=dtype)
+    starts = torch.tensor([0, 0, 17, 200, 200, 300, 300])  # empty bags, the last one too
+    counted, sorted_ = _transposed(values, starts, V), _sorted(values, starts, V)
+    for one, other in zip(counted, sorted_, strict=True):
+        assert torch.equal(one.long(), other.long())
