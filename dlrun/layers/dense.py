@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from dlrun.contracts import Bags, Column
 from dlrun.layers._activations import ACTIVATIONS, Activation
+from dlrun.layers._affine import affine
 from dlrun.layers._embedding_sum import embedding_sum
 from dlrun.layers._initializers import Initializer, initial
 from dlrun.layers._penalty import weight_penalty
@@ -60,7 +60,7 @@ class Dense(nn.Module):
             x = embedding_sum(inputs.values, inputs.offsets, self.kernel)[:-1]
             x = x if self.bias is None else x + self.bias
         elif self.bias is not None and inputs.ndim == 2:
-            x = torch.addmm(self.bias, inputs, self.kernel)
+            x = affine(inputs, self.kernel, self.bias)
         else:
             x = inputs @ self.kernel
             x = x if self.bias is None else x + self.bias
