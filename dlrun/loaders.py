@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dlrun.contracts import Bags, Batch, Column, DataSpec, Rows
+from dlrun.ragged import Ragged
 from dlrun.seeds import derive
 
 GATHER_BYTES = 4 * 2**20
@@ -47,8 +48,8 @@ class Loader:
         self.passes = -(-steps // full) if steps else 1
         self.steps = steps or full
         self.targets = {name: self._cast(t) for name, t in rows.targets.items()}
-        self._lengths = {
-            name: (c.offsets[1:] - c.offsets[:-1]).cpu() for name, c in rows.inputs.items() if isinstance(c, Bags)
+        self._ragged = {
+            name: Ragged(c, spec.inputs[name].shape[0]) for name, c in rows.inputs.items() if isinstance(c, Bags)
         }
         first = next(iter(rows.inputs.values()))
         self.device = (first.values if isinstance(first, Bags) else first).device
@@ -110,7 +111,7 @@ class Loader:
         self, name: str, column: Column, flat: Tensor, there: Tensor, shapes: list[torch.Size]
     ) -> Sequence[Column]:
         if isinstance(column, Bags):
-            return _take_bags(column, self._lengths[name], flat, there, shapes)
+            return self._ragged[name].batches(flat, there, shapes)
         taken = self._cast(column.index_select(0, there))  # a fresh tensor: it may be changed
         divisor = self.spec.inputs[name].divide_by
         return _split(taken if divisor == 1.0 else taken.div_(divisor), shapes)
@@ -134,39 +135,6 @@ def _split(taken: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
     """Rows [T, ...] to one tensor [*shape, ...] per batch."""
     parts = taken.split([shape.numel() for shape in shapes])
     return [part.view(*shape, *taken.shape[1:]) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _take_bags(bags: Bags, lengths: Tensor, flat: Tensor, there: Tensor, shapes: list[torch.Size]) -> list[Bags]:
-    """Ragged rows, one `Bags` per batch. Sizes come from the host, so that a GPU is never waited for.
-
-    lengths: int64 [N], on the host. flat: the batches' rows [T] on the host, `there` the same on the device.
-    """
-    ends = torch.nn.functional.pad(lengths[flat].cumsum(0), (1, 0))
-    starts = bags.offsets[there]
-    sizes = bags.offsets[there + 1] - starts
-    offsets = torch.nn.functional.pad(sizes.cumsum(0), (1, 0))
-    # Half as wide an index is half the memory to go through.
-    dtype = torch.int32 if len(bags.values) < 2**31 else torch.int64
-    shift = torch.repeat_interleave((starts - offsets[:-1]).to(dtype), sizes, output_size=int(ends[-1]))
-    values = bags.values.index_select(0, shift.add_(torch.arange(len(shift), dtype=dtype, device=shift.device)))
-
-    def part(first: int, last: int) -> Bags:
-        begin, end = int(ends[first]), int(ends[last])
-        return Bags(values[begin:end], offsets[first : last + 1] - begin)
-
-    batches, first = [], 0
-    for shape in shapes:
-        size = shape[-1]
-        members = [part(first + k * size, first + (k + 1) * size) for k in range(shape.numel() // size)]
-        batches.append(members[0] if len(shape) == 1 else _stack_bags(members))
-        first += shape.numel()
-    return batches
-
-
-def _stack_bags(members: list[Bags]) -> Bags:
-    """K bags as one with a leading axis; the shorter ones are padded after their last offset."""
-    values = torch.nn.utils.rnn.pad_sequence([m.values for m in members], batch_first=True)
-    return Bags(values, torch.stack([m.offsets for m in members]))
 
 
 def to_device(rows: Rows, device: torch.device) -> Rows:

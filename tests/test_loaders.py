@@ -8,6 +8,7 @@ import torch
 
 from dlrun.contracts import Bags, DataSpec, InputSpec, Rows, TargetSpec
 from dlrun.loaders import Loader
+from dlrun.ragged import Ragged
 
 N = 23
 LENGTHS = torch.arange(N) % 5  # some rows are empty
@@ -94,3 +95,13 @@ def test_members_of_a_stack_get_the_rows_they_would_get_alone() -> None:
             words = many.inputs["words"]
             for i in range(n):
                 assert bag(Bags(words.values[k], words.offsets[k]), i) == bag(one.inputs["words"], i)
+
+
+def test_rows_of_words_are_the_same_by_scipy_and_by_torch() -> None:
+    data, _ = rows()
+    words = Ragged(data.inputs["words"], 7)
+    picked = torch.tensor([4, 0, 9, 9, 22, 5])
+    by_scipy = words._take(picked, picked)
+    words.rows, words.lengths = None, LENGTHS
+    for a, b in zip(by_scipy, words._take(picked, picked), strict=True):
+        assert torch.equal(a, b)
