@@ -12,11 +12,23 @@ from torch import nn
 from dlrun import registry
 from dlrun.callbacks._best import check_monitor
 from dlrun.config import RunConfig, Section
-from dlrun.contracts import Callback, Dataset, DataSpec, Evaluation, Loss, Metric, OptimizerSpec, Step
+from dlrun.contracts import (
+    AnyMetric,
+    Callback,
+    Dataset,
+    DataSpec,
+    Evaluation,
+    Loss,
+    OptimizerSpec,
+    Schedule,
+    Step,
+    TableMetric,
+)  # fmt: skip
 from dlrun.errors import ConfigError, Problem
 from dlrun.losses import _table
 from dlrun.seeds import seeded
 from dlrun.stack import Ensemble, Objective, why_not
+from dlrun.standardizing import standardized
 
 
 @dataclass
@@ -26,8 +38,10 @@ class Parts:
     dataset: Dataset
     model: Callable[[int], nn.Module]
     loss: Loss
-    metrics: dict[str, Metric]
+    metrics: dict[str, AnyMetric]
+    tables: dict[str, TableMetric]
     optimizer: OptimizerSpec
+    schedule: Callable[[], Schedule]
     evaluation: Evaluation
     step: Callable[[Ensemble, OptimizerSpec], Step]
     callbacks: Callable[[], dict[str, Callback]]
@@ -54,7 +68,10 @@ def assemble(config: RunConfig) -> Parts:
     dataset = builder.section("dataset", config.dataset)
     evaluation = builder.section("evaluation", config.evaluation)
     optimizer = builder.section("optimizer", config.optimizer)
+    schedule = builder.section("schedule", config.schedule)
     builder.mapping("callbacks", config.callbacks)
+    builder.mapping("baselines", config.baselines)
+    builder.mapping("guards", config.guards)
     problems = builder.problems
     if evaluation is not None:
         problems += _check_monitors(evaluation, config)
@@ -67,7 +84,7 @@ def assemble(config: RunConfig) -> Parts:
     def model(seed: int) -> nn.Module:
         with seeded(seed):
             built: nn.Module = registry.load("architecture", config.architecture.name)(spec, **config.architecture.args)
-        return built
+        return standardized(built, spec)
 
     probe = None
     if config.architecture:
@@ -77,14 +94,19 @@ def assemble(config: RunConfig) -> Parts:
     if probe is not None and loss is not None:
         found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
         problems += found
-    reason = why_not(probe, optimizer.unstackable) if probe is not None and optimizer is not None else None
+    reason = None
+    if probe is not None and optimizer is not None and schedule is not None:
+        reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
     if evaluation is not None:
         problems += _check_evaluation(evaluation, reason)
-    if problems or None in (loss, probe, optimizer, evaluation, config.step):
+    if problems or None in (loss, probe, optimizer, schedule, evaluation, config.step):
         raise ConfigError(problems)
     make_step = registry.load("step", config.step.name)
     return Parts(
-        dataset, model, loss, metrics, optimizer, evaluation,
+        dataset, model, loss,
+        {name: m for name, m in metrics.items() if not isinstance(m, TableMetric)},
+        {name: m for name, m in metrics.items() if isinstance(m, TableMetric)},
+        optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),
         warnings, reason,

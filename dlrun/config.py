@@ -18,7 +18,7 @@ from dlrun.errors import ConfigError, Problem, available, nearest
 from dlrun.types import Count
 
 NEUTRAL = ("runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots",
-           "callbacks.checkpoint.every_seconds", "evaluation.stack")  # fmt: skip
+           "callbacks.checkpoint.every_seconds", "evaluation.stack", "acknowledge", "guards")  # fmt: skip
 """Keys that change no result and so are no part of a run's signature."""
 
 
@@ -57,10 +57,14 @@ class RunConfig:
     loss: Section
     metrics: dict[str, dict[str, Any]]
     optimizer: Section
+    schedule: Section
     step: Section
     evaluation: Section
     callbacks: dict[str, dict[str, Any]]
+    baselines: dict[str, dict[str, Any]]
+    guards: dict[str, dict[str, Any]]
     trainer: TrainerConfig
+    acknowledge: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """As the YAML has it: sections flat, with their `name` first."""
@@ -96,9 +100,10 @@ def _one_form(node: Any) -> Any:
     return int(node) if isinstance(node, float) and node.is_integer() else node
 
 
-SECTIONS = ("dataset", "architecture", "loss", "optimizer", "step", "evaluation")
-SCALARS = {"seed": int, "runs_dir": str, "rerun": bool, "init_from": str | None}
-SCALARS_IF_WRONG = {"seed": 0, "runs_dir": "runs", "rerun": False, "init_from": None}
+SECTIONS = ("dataset", "architecture", "loss", "optimizer", "schedule", "step", "evaluation")
+MAPPINGS = ("metrics", "callbacks", "baselines", "guards")
+SCALARS = {"seed": int, "runs_dir": str, "rerun": bool, "init_from": str | None, "acknowledge": list[str]}
+SCALARS_IF_WRONG = {"seed": 0, "runs_dir": "runs", "rerun": False, "init_from": None, "acknowledge": []}
 
 
 def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tuple[RunConfig | None, list[Problem]]:
@@ -119,9 +124,10 @@ def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tu
         if key not in known:
             problems.append(Problem(str(key), "no such key", f"{nearest(str(key), known)} {available(known)}".strip()))
     parsed: dict[str, Any] = {key: _section(key, plain.get(key), problems) for key in SECTIONS}
-    parsed |= {key: _mapping(key, plain.get(key), problems) for key in ("metrics", "callbacks")}
+    parsed |= {key: _mapping(key, plain.get(key), problems) for key in MAPPINGS}
     given = {k: plain[k] for k in SCALARS if k in plain}
     parsed |= SCALARS_IF_WRONG | _checked("", {k: (t, ...) for k, t in SCALARS.items()}, given, problems)
+    problems += _unknown_guards(parsed["acknowledge"])
     hints = get_type_hints(TrainerConfig, include_extras=True)
     types = {f.name: (hints[f.name], f.default) for f in fields(TrainerConfig)}
     trainer = TrainerConfig(**_checked("trainer", types, plain.get("trainer") or {}, problems))
@@ -129,6 +135,15 @@ def parse(config: DictConfig | Mapping[str, Any], task: str | None = None) -> tu
         return None, problems
     name = task or "_".join(parsed[key].name for key in ("dataset", "architecture") if parsed[key])
     return RunConfig(task=name, trainer=trainer, **parsed), problems
+
+
+def _unknown_guards(named: list[str]) -> list[Problem]:
+    known = registry.names("guards")
+    return [
+        Problem("acknowledge", f"no guard is called '{name}'", f"{nearest(name, known)} {available(known)}".strip())
+        for name in named
+        if name not in known
+    ]
 
 
 def _section(key: str, node: Any, problems: list[Problem]) -> Section | None:

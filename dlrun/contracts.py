@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -26,11 +27,17 @@ class InputSpec:
     encoding: `values` is a float tensor of `shape`; `multi_hot` stands for a 0/1 vector of `shape` but
         travels as `Bags` of the indices that are 1.
     divide_by: stored values (often uint8) are divided by this when a batch is made.
+    standardize: subtract the mean and divide by the standard deviation of each number of a row, as a first
+        layer of the model (`standardizing.py`); a missing value (NaN) becomes 0, the mean. `train` takes both
+        from the training rows of each split, `pool` from all rows but the test set's (the book's way, 3.6.2).
+    names: of the numbers of a row, where they have names: columns of a table.
     """
 
     shape: tuple[int, ...]
     encoding: Literal["values", "multi_hot"] = "values"
     divide_by: float = 1.0
+    standardize: Literal["no", "train", "pool"] = "no"
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,47 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class RankingMetric(Protocol):
+    """A measure that needs all rows at once, such as the area under a curve: what it keeps of each batch is
+    put together, then `compute_all` gives the number. key, higher_is_better: as in `Metric`."""
+
+    key: str
+    higher_is_better: bool
+
+    def keep(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """What is needed of each row, float [B, W]; padding rows are dropped by the caller."""
+        ...
+
+    def compute_all(self, kept: np.ndarray) -> float:
+        """The metric from what was kept of all rows, float64 [N, W]; NaN where it is not defined."""
+        ...
+
+
+AnyMetric = Metric | RankingMetric
+
+
+@runtime_checkable
+class TableMetric(Protocol):
+    """A `Metric` whose result is a table, such as a confusion matrix: kept in the run's artifacts with a
+    picture, not in its history."""
+
+    key: str
+    state_size: int
+
+    def update(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
+        """State of one batch, float [S]; padding rows count nothing."""
+        ...
+
+    def table(self, state: Tensor) -> np.ndarray:
+        """The table from a summed state [S]."""
+        ...
+
+    def draw(self, table: np.ndarray, path: Path, title: str) -> None:
+        """Write the picture, a PNG."""
+        ...
+
+
 @dataclass(frozen=True)
 class OptimizerSpec:
     """What `build` of a file in `optimizers/` returns. make: from parameters to an optimizer.
@@ -197,6 +245,16 @@ class OptimizerSpec:
 
     make: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     unstackable: str | None = None
+
+
+class Output(NamedTuple):
+    """What a batch gave. objective: what is minimised, a scalar. sums: [S], loss times rows, the same for the
+    penalty where a layer has one, then the metrics' states. kept: [B, W] by metric, for those that need all rows.
+    In a stack sums and kept have a leading axis K."""
+
+    objective: Tensor
+    sums: Tensor
+    kept: dict[str, Tensor]
 
 
 class Evaluation(Protocol):
@@ -214,28 +272,6 @@ class Evaluation(Protocol):
     def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0) -> list[Split]:
         """Splits of `len(targets)` rows. scale: rows at hand over rows of the real data (counts shrink with
         sample data). Raises ConfigError where the rows do not allow them."""
-        ...
-
-
-class Step(Protocol):
-    """What `build` of a file in `steps/` returns: how one batch changes the models."""
-
-    ensemble: Any
-
-    def update(self, batch: Batch) -> Tensor:
-        """Learn from a batch; the sums to report, [S] or [K, S]."""
-        ...
-
-    def evaluate(self, batch: Batch) -> Tensor:
-        """The sums to report, learning nothing."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Models and optimizer: tensors and plain data."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Back to a saved state."""
         ...
 
 
@@ -266,3 +302,54 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Back to a saved state."""
+
+
+class Schedule(Callback):
+    """What `build` of a file in `schedules/` returns: a callback, heard before all others, that sets the
+    learning rate. The base rate is `initial_lr` of each parameter group. unstackable: as in `OptimizerSpec`."""
+
+    unstackable: str | None = None
+
+
+class Guard(Protocol):
+    """What `build` of a file in `guards/` returns: one way of fooling oneself, looked for before training.
+    `acknowledge=[name]` says that it is meant."""
+
+    def check(self, context: Any) -> list[str]:
+        """What was found, one sentence each, with what to do. context: a `guarding.Context`."""
+        ...
+
+
+class Baseline(Protocol):
+    """What `build` of a file in `baselines/` returns: predictions without a neural network."""
+
+    kind: str
+
+    def outputs(self, key: str, target: TargetSpec, train: Rows, scored: Rows, seed: int) -> list[Tensor] | None:
+        """Predictions for `scored` as a model would give them, [N] or [N, units], one tensor per repetition;
+        None where this baseline says nothing about such a target."""
+        ...
+
+
+class Step(Protocol):
+    """What `build` of a file in `steps/` returns: how one batch changes the models. optimizer: the one whose
+    rate a schedule sets."""
+
+    ensemble: Any
+    optimizer: torch.optim.Optimizer
+
+    def update(self, batch: Batch) -> Output:
+        """Learn from a batch; what to report of it, as it was before."""
+        ...
+
+    def evaluate(self, batch: Batch) -> Output:
+        """What to report, learning nothing."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Models and optimizer: tensors and plain data."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Back to a saved state."""
+        ...

@@ -18,11 +18,13 @@ log = logging.getLogger("dlrun")
 
 @dataclass(frozen=True)
 class Job:
-    """Splits trained in one go, as a stack when there are several. stage: `fit` or `refit`."""
+    """Splits trained in one go, as a stack when there are several. stage: `fit` or `refit`. scheduled: the
+    learning rate changes, and so is a part of the history."""
 
     stage: str
     splits: list[Split]
     epochs: int
+    scheduled: bool = False
 
 
 class Progressed:
@@ -34,7 +36,8 @@ class Progressed:
     def __init__(self, folder: RunFolder):
         self.folder = folder
         self.started = time.monotonic()
-        self.state: dict[str, Any] = {"job": 0, "fit": None, "seconds": 0.0, "epochs": 0, "metrics_bytes": 0}
+        self.state: dict[str, Any] = {"job": 0, "fit": None, "seconds": 0.0, "epochs": 0,
+                                      "epoch_seconds": 0.0, "metrics_bytes": 0}  # fmt: skip
         saved = load_state(folder.state)
         if saved:
             self.state = saved
@@ -56,11 +59,16 @@ class Recorder(Callback):
 
     def __init__(self, progressed: Progressed, job: Job):
         self.progressed, self.job = progressed, job
+        self.began = time.monotonic()
 
     def save(self, fit: dict[str, Any]) -> None:
         """The state of a fit under way; the moment to leave if a signal came."""
         self.progressed.commit(self.progressed.state["job"], fit)
         signals.obey()
+
+    def on_epoch_begin(self, fit: Fit) -> None:
+        """Note the time."""
+        self.began = time.monotonic()
 
     def on_epoch_end(self, fit: Fit) -> None:
         """One row per member and part."""
@@ -68,8 +76,10 @@ class Recorder(Callback):
         for k in fit.rows_of:
             split, logs = self.job.splits[k], fit.logs[k]
             head = {"stage": self.job.stage, "repeat": split.repeat, "fold": split.fold, "epoch": fit.epoch}
-            rows.append({**head, "split": "train", **{n: v for n, v in logs.items() if not n.startswith("val_")}})
+            train = {n: v for n, v in logs.items() if not n.startswith("val_")}
+            rows.append({**head, "split": "train", **train, **({"lr": fit.rate} if self.job.scheduled else {})})
             val = {n.removeprefix("val_"): v for n, v in logs.items() if n.startswith("val_")}
             rows += [{**head, "split": "val", **val}] if val else []
         self.progressed.folder.append_rows(rows)
         self.progressed.state["epochs"] += 1
+        self.progressed.state["epoch_seconds"] += time.monotonic() - self.began

@@ -27,9 +27,12 @@ PACKAGES = {
     "loss": "losses",
     "metrics": "metrics",
     "optimizer": "optimizers",
+    "schedule": "schedules",
     "step": "steps",
     "evaluation": "evaluations",
     "callbacks": "callbacks",
+    "guards": "guards",
+    "baselines": "baselines",
 }
 """Config group -> package of `dlrun/` that holds its files."""
 

@@ -11,22 +11,24 @@ import numpy as np
 import torch
 
 from dlrun import device as devices
-from dlrun import environment, ledger, lifecycle, signals, summary
+from dlrun import environment, guarding, ledger, lifecycle, signals, summary
 from dlrun.assembly import Parts, assemble
 from dlrun.checkpoint import load_weights, save_weights
 from dlrun.config import RunConfig
 from dlrun.contracts import Data, Rows, Split
 from dlrun.errors import DataError, RunError
-from dlrun.files import write_text
+from dlrun.files import write_text, writing
 from dlrun.finding import final_weights, find_run
 from dlrun.loaders import Loader, to_device
 from dlrun.progress import Progress
 from dlrun.recording import Job, Progressed, Recorder
 from dlrun.run_folder import RunFolder
-from dlrun.scoring import score
+from dlrun.scoring import score, tabulate
 from dlrun.seeds import derive
 from dlrun.signals import StopOnSignal
+from dlrun.stack import State
 from dlrun.stack import assemble as ensemble
+from dlrun.standardizing import adapt
 from dlrun.trainer import Fit
 
 log = logging.getLogger("dlrun")
@@ -44,8 +46,6 @@ def run(config: RunConfig, overrides: list[str]) -> dict[str, Any]:
         if finished:
             log.info("finished before: %s (rerun=true runs it again)", folder.path)
             return finished
-        for warning in parts.warnings:
-            log.warning("%s", warning)
         with devices.memory_explained():
             return Run(config, overrides, parts, folder, device, origin).run()
 
@@ -78,19 +78,29 @@ class Run:
         targets = next(iter(data.train.targets.values())).numpy()
         scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
         splits = self.parts.evaluation.splits(targets, self.config.seed, scale)
-        jobs = [Job("fit", group, self.config.trainer.epochs) for group in self.group(splits)]
+        scheduled = self.config.schedule.name != "constant"
+        jobs = [Job("fit", group, self.config.trainer.epochs, scheduled) for group in self.group(splits)]
+        warnings = self.guard(data, splits)
         for number, job in enumerate(jobs):
             self.job(number, job, train)
         if self.parts.evaluation.refit:
             everything = Split(0, 0, np.arange(len(targets)), np.arange(0))
-            self.job(len(jobs), Job("refit", [everything], self.refit_epochs()), train)
+            self.job(len(jobs), Job("refit", [everything], self.refit_epochs(), scheduled), train)
         tested = self.test(data) if self.parts.evaluation.test else None
         result = summary.make(
-            self.config, self.overrides, self.parts, data, splits, self.folder, tested,
-            self.progressed.seconds(), self.progressed.state["epochs"], devices.describe(self.device),
+            self.config, self.overrides, self.parts, data, splits, self.folder, tested, warnings,
+            self.progressed, devices.describe(self.device),
         )  # fmt: skip
         summary.write(self.folder, result, self.config.trainer.plots)
         return result
+
+    def guard(self, data: Data, splits: list[Split]) -> dict[str, list[str]]:
+        """Say in which ways this run may fool its reader; what is acknowledged is not said."""
+        found = guarding.findings(guarding.Context(self.config, self.parts, data, splits))
+        for name, sentences in found.items():
+            for sentence in sentences:
+                log.warning("%s (acknowledge=[%s] if it is meant)", sentence, name)
+        return found
 
     def group(self, splits: list[Split]) -> list[list[Split]]:
         """Which splits are trained as one: those with equally many updates, unless told or unable."""
@@ -116,9 +126,11 @@ class Run:
             self.parts.objective(derive(seed, job.stage, "init", s.repeat, s.fold), self.dtype, self.device)
             for s in job.splits
         ]
-        if self.initial is not None:
-            for objective in objectives:
+        for objective, split in zip(objectives, job.splits, strict=True):
+            if self.initial is not None:
                 load_into(objective.model, self.initial)
+            else:
+                adapt(objective.model, self.parts.spec, train, split)
         step = self.parts.step(ensemble(objectives), self.parts.optimizer)
         trainer = self.config.trainer
         spec = self.parts.spec
@@ -134,8 +146,10 @@ class Run:
         names = [f"{job.stage} {s.name}" if many else job.stage for s in job.splits]
         title = names[0] if len(names) == 1 else f"{job.stage} {len(names)} models"
         recorder, progress = Recorder(self.progressed, job), Progress(title, loader.steps, self.folder)
-        observers = [recorder, progress, StopOnSignal()]
-        fit = Fit(step, loader, val, job.epochs, names, self.parts.callbacks(), observers, recorder.save)
+        fit = Fit(
+            step, loader, val, job.epochs, names, self.parts.schedule(), self.parts.callbacks(),
+            [recorder, progress, StopOnSignal()], recorder.save,
+        )  # fmt: skip
         torch.manual_seed(derive(seed, job.stage, number))
         if self.progressed.state["fit"]:
             fit.load_state_dict(self.progressed.state["fit"])
@@ -146,6 +160,8 @@ class Run:
         for split, last in zip(job.splits, fit.final, strict=True):
             assert last is not None
             save_weights(self.folder.weights(job.stage, split.name, "last"), last)
+            if len(split.val):
+                self.tables(f"{job.stage}-{split.name}-val", train, split.val, last)
         for split, best in zip(job.splits, fit.best_weights, strict=False):
             save_weights(self.folder.weights(job.stage, split.name, "best"), best)
         self.progressed.commit(number + 1, None)
@@ -168,7 +184,18 @@ class Run:
         """Open the test set, once, and note it in the ledger."""
         assert data.test is not None
         ledger.note(Path(self.config.runs_dir), self.folder, self.config)
-        return score(self.parts, data.test, load_weights(final_weights(self.folder)), self.config, self.device)
+        weights = load_weights(final_weights(self.folder))
+        everything = np.arange(len(data.test))
+        self.tables("test", to_device(data.test, self.device), everything, weights)
+        return score(self.parts, data.test, weights, self.config, self.device)
+
+    def tables(self, name: str, rows: Rows, index: np.ndarray, weights: State) -> None:
+        """Metrics that are tables, each as CSV and as a picture among the artifacts."""
+        for metric, table in tabulate(self.parts, rows, index, weights, self.config, self.device).items():
+            path = self.folder.artifacts / f"{metric}-{name}.csv"
+            write_text(path, "".join(",".join(f"{v:g}" for v in row) + "\n" for row in table))
+            with writing(path.with_suffix(".png")) as aside:
+                self.parts.tables[metric].draw(table, aside, f"{self.config.task} · {name}")
 
 
 def load_into(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:

@@ -14,6 +14,25 @@ from dlrun.stack import Single, State
 from dlrun.trainer import evaluate
 
 
+def tabulate(
+    parts: Parts, rows: Rows, index: np.ndarray, weights: State, config: RunConfig, device: torch.device
+) -> dict[str, np.ndarray]:
+    """The metrics that are tables, over some rows that lie on the device, in evaluation mode."""
+    if not parts.tables:
+        return {}
+    dtype = DTYPES[config.trainer.precision]
+    model = parts.model(0).to(device, dtype).eval()
+    model.load_state_dict(weights)
+    sums: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        for batch, _ in Loader(rows, parts.spec, [index], config.trainer.eval_batch_size, dtype).epoch(0):
+            outputs = model(batch.inputs)
+            for name, metric in parts.tables.items():
+                state = metric.update(outputs, batch.targets, batch.mask)
+                sums[name] = sums[name] + state if name in sums else state
+    return {name: metric.table(sums[name].cpu()) for name, metric in parts.tables.items()}
+
+
 def score(parts: Parts, rows: Rows, weights: State, config: RunConfig, device: torch.device) -> dict[str, float]:
     """`{"loss", metric, …}` over all rows, in evaluation mode."""
     dtype = DTYPES[config.trainer.precision]

@@ -7,31 +7,27 @@ the gradient of each, so an optimizer whose update is element-wise moves each as
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from dlrun.contracts import Batch, Loss, Metric
+from dlrun.contracts import AnyMetric, Batch, Loss, Output, RankingMetric
 
 State = dict[str, Tensor]
-
-
-class Output(NamedTuple):
-    """Of one batch. objective: what is minimised, a scalar. sums: [S], loss times rows, the same for the penalty
-    where a layer has one, then the metrics' states; in a stack [K, S]."""
-
-    objective: Tensor
-    sums: Tensor
 
 
 class Objective(nn.Module):
     """A model with its loss and metrics: one batch in, the number to minimise and the sums to report out."""
 
-    def __init__(self, model: nn.Module, loss: Loss, metrics: dict[str, Metric]):
+    def __init__(self, model: nn.Module, loss: Loss, metrics: dict[str, AnyMetric]):
         super().__init__()
         self.model, self.loss, self.metrics = model, loss, metrics
+        self.counting = {n: m for n, m in metrics.items() if not isinstance(m, RankingMetric)}
+        self.ranking = {n: m for n, m in metrics.items() if isinstance(m, RankingMetric)}
         self.penalised: list[Any] = [m for m in model.modules() if hasattr(m, "penalty")]
 
     def forward(self, batch: Batch) -> Output:
@@ -51,20 +47,24 @@ class Objective(nn.Module):
             objective = objective + penalty
             parts.append((penalty * rows).reshape(1))
         with torch.no_grad():
-            states = [m.update(outputs, batch.targets, batch.mask) for m in self.metrics.values()]
+            states = [m.update(outputs, batch.targets, batch.mask) for m in self.counting.values()]
             sums = torch.cat(parts + states)
-        return Output(objective, sums)
+            kept = {name: m.keep(outputs, batch.targets) for name, m in self.ranking.items()}
+        return Output(objective, sums, kept)
 
-    def compute(self, sums: Tensor, rows: int) -> dict[str, float]:
-        """Numbers from the sums [S] of all batches, over `rows` rows."""
+    def compute(self, sums: Tensor, rows: int, kept: dict[str, np.ndarray]) -> dict[str, float]:
+        """Numbers from the sums [S] of all batches, over `rows` rows, and from what was kept of each row."""
         values = {"loss": float(sums[0]) / rows}
         first = 1
         if self.penalised:
             values["penalty"] = float(sums[first]) / rows
             first += 1
         for name, metric in self.metrics.items():
-            values[name] = metric.compute(sums[first : first + metric.state_size])
-            first += metric.state_size
+            if isinstance(metric, RankingMetric):
+                values[name] = metric.compute_all(kept[name])
+            else:
+                values[name] = metric.compute(sums[first : first + metric.state_size])
+                first += metric.state_size
         return values
 
 
@@ -150,7 +150,7 @@ class Stack:
     def __call__(self, batch: Batch) -> Output:
         """See `Ensemble`; the objective is the sum over the models."""
         output = self._call(self._params, self._buffers, batch)
-        return Output(output.objective.sum(), output.sums)
+        return Output(output.objective.sum(), output.sums, output.kept)
 
     def parameters(self) -> list[nn.Parameter]:
         """Those that train, each [K, …]."""
@@ -180,10 +180,11 @@ def assemble(objectives: list[Objective]) -> Ensemble:
     return Single(objectives[0]) if len(objectives) == 1 else Stack(objectives)
 
 
-def why_not(model: nn.Module, optimizer_reason: str | None) -> str | None:
-    """Why K such models can't be trained as one, or None when they can."""
-    if optimizer_reason:
-        return f"optimizer: {optimizer_reason}"
+def why_not(model: nn.Module, others: Mapping[str, str | None]) -> str | None:
+    """Why K such models can't be trained as one, or None when they can. others: parts with their own reasons."""
+    for part, reason in others.items():
+        if reason:
+            return f"{part}: {reason}"
     for name, module in model.named_modules():
         reason = getattr(module, "unstackable", None)
         if isinstance(module, nn.RNNBase):

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from dlrun.assembly import Parts
-from dlrun.baselines import baselines
 from dlrun.claims import compare
 from dlrun.config import RunConfig
-from dlrun.contracts import Data, Metric, Split
+from dlrun.contracts import AnyMetric, Data, Split
 from dlrun.files import write_text
+from dlrun.judging import baselines
+from dlrun.recording import Progressed
 from dlrun.run_folder import RunFolder
 
 Row = dict[str, Any]
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 
 def make(
     config: RunConfig, overrides: list[str], parts: Parts, data: Data, splits: list[Split], folder: RunFolder,
-    tested: dict[str, float] | None, seconds: float, epochs: int, device: str,
+    tested: dict[str, float] | None, warnings: dict[str, list[str]], progressed: Progressed, device: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything about a finished run that fits in a few numbers."""
     rows = folder.read_rows()
@@ -36,15 +37,17 @@ def make(
         "seed": config.seed,
         "metrics": metrics,
         "baseline": _baseline(parts, data, splits, bool(tested)),
-        "seconds": round(seconds, 3),
-        "seconds_per_epoch": round(seconds / max(epochs, 1), 4),
+        "warnings": warnings,
+        "acknowledged": config.acknowledge,
+        "seconds": round(progressed.seconds(), 3),
+        "seconds_per_epoch": round(progressed.state["epoch_seconds"] / max(progressed.state["epochs"], 1), 5),
         "device": device,
         "parameters": {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, t in sizes if t)},
         "book": compare(config.task, overrides, data.source, metrics),
     }
 
 
-def validation(rows: list[Row], metrics: dict[str, Metric]) -> dict[str, Any]:
+def validation(rows: list[Row], metrics: dict[str, AnyMetric]) -> dict[str, Any]:
     """Per metric over the splits, at the end of training: mean, spread, values; and the best epoch.
 
     std is over splits, with n - 1 in the denominator; 0 for one split. best_epoch is that of the mean curve,
@@ -68,7 +71,7 @@ def validation(rows: list[Row], metrics: dict[str, Metric]) -> dict[str, Any]:
     return found
 
 
-def best_epoch(rows: list[Row], monitor: str, metrics: dict[str, Metric]) -> int:
+def best_epoch(rows: list[Row], monitor: str, metrics: dict[str, AnyMetric]) -> int:
     """The epoch to refit for. Where splits stopped at different epochs, the mean of their best ones."""
     part, name = ("val", monitor.removeprefix("val_")) if monitor.startswith("val_") else ("train", monitor)
     curves = _curves([r for r in rows if r["stage"] == "fit" and r["split"] == part], name)
@@ -96,7 +99,7 @@ def _argbest(curve: dict[int, float], upwards: bool) -> int:
     return min(curve, key=lambda e: (-curve[e] if upwards else curve[e], e))
 
 
-def _upwards(name: str, metrics: dict[str, Metric]) -> bool:
+def _upwards(name: str, metrics: dict[str, AnyMetric]) -> bool:
     return name in metrics and metrics[name].higher_is_better
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlrun.contracts import Callback, Step
+from dlrun.contracts import Callback, Output, Schedule, Step
 from dlrun.device import rng_state, set_rng_state
 from dlrun.errors import RunError
 from dlrun.loaders import Loader
@@ -25,7 +25,7 @@ class Fit:
     done: epochs completed; epoch: the one under way or, in `on_epoch_end`, just completed, from 1; batch:
     updates done in the one under way. rows_of: members that trained in it. logs: per member, this epoch's
     values, validation ones with the prefix `val_`. names: one per member, for messages. observers: callbacks
-    that keep no state.
+    that keep no state. rate: the learning rate at the beginning of the epoch.
     """
 
     def __init__(
@@ -35,12 +35,14 @@ class Fit:
         val: Loader | None,
         epochs: int,
         names: list[str],
+        schedule: Schedule,
         callbacks: dict[str, Callback],
         observers: list[Callback],
         on_save: Callable[[dict[str, Any]], None],
     ):
         self.step, self.train, self.val = step, train, val
-        self.epochs, self.names, self.callbacks, self.observers = epochs, names, callbacks, observers
+        self.epochs, self.names, self.observers = epochs, names, observers
+        self.callbacks = {"schedule": schedule, **callbacks}
         self.on_save = on_save
         self.size = step.ensemble.size
         self.done, self.epoch, self.batch = 0, 0, 0
@@ -49,6 +51,7 @@ class Fit:
         self.rows_of: list[int] = []
         self.best_weights: list[State] = []
         self.totals: Totals | None = None
+        self.rate = 0.0
         self._save_wanted = False
 
     def run(self) -> None:
@@ -57,6 +60,8 @@ class Fit:
         while self.done < self.epochs and self.active_members():
             self.epoch = self.done + 1
             self._each("on_epoch_begin")
+            if self.batch == 0:
+                self.rate = float(self.step.optimizer.param_groups[0]["lr"])
             trained = self._train_epoch()
             validated = evaluate(self.step, self.val) if self.val else [{} for _ in trained]
             self.logs = [
@@ -103,6 +108,7 @@ class Fit:
         return {
             "done": self.done,
             "batch": self.batch,
+            "rate": self.rate,
             "totals": self.totals.state_dict() if self.totals else None,
             "final": self.final,
             "step": self.step.state_dict(),
@@ -112,7 +118,7 @@ class Fit:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
-        self.done, self.batch = state["done"], state["batch"]
+        self.done, self.batch, self.rate = state["done"], state["batch"], state["rate"]
         self.totals = Totals.from_state(state["totals"], self.train.device) if state["totals"] else None
         self.final = state["final"]
         self.step.load_state_dict(state["step"])
@@ -121,7 +127,8 @@ class Fit:
             callback.load_state_dict(state["callbacks"][name])
 
     def _each(self, hook: str) -> None:
-        for listener in (*self.observers, *self.callbacks.values()):
+        schedule, *others = self.callbacks.values()
+        for listener in (schedule, *self.observers, *others):
             getattr(listener, hook)(self)
         if self._save_wanted:
             self._save_wanted = False
@@ -144,27 +151,45 @@ class Totals:
     def __init__(self, size: int):
         self.sums: Tensor | None = None
         self.rows = np.zeros(size, dtype=np.int64)
+        self.kept: list[tuple[dict[str, Tensor], np.ndarray]] = []
 
-    def add(self, sums: Tensor, rows: np.ndarray) -> None:
-        """sums: [S] or [K, S] of a batch with `rows` [K] real rows."""
-        self.sums = sums if self.sums is None else self.sums.add_(sums)
+    def add(self, output: Output, rows: np.ndarray) -> None:
+        """What a batch with `rows` [K] real rows gave."""
+        self.sums = output.sums if self.sums is None else self.sums.add_(output.sums)
         self.rows += rows
+        if output.kept:
+            self.kept.append((output.kept, rows))
 
     def compute(self, step: Step) -> list[Logs]:
         """Numbers per member; here the device is waited for."""
         assert self.sums is not None
         table = self.sums.detach().cpu().double().reshape(len(self.rows), -1)
-        return [step.ensemble.objective.compute(s, int(n)) for s, n in zip(table, self.rows, strict=True)]
+        objective = step.ensemble.objective
+        return [
+            objective.compute(sums, int(n), self._rows_of(k))
+            for k, (sums, n) in enumerate(zip(table, self.rows, strict=True))
+        ]
+
+    def _rows_of(self, k: int) -> dict[str, np.ndarray]:
+        """What was kept of member k's rows, [N, W] by metric, without padding."""
+        kept: dict[str, list[Tensor]] = {}
+        for batch, rows in self.kept:
+            for name, t in batch.items():
+                mine = t if len(rows) == 1 else t[k]
+                kept.setdefault(name, []).append(mine[: int(rows[k])])
+        return {name: torch.cat(parts).cpu().double().numpy() for name, parts in kept.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain data."""
-        return {"sums": self.sums, "rows": self.rows.tolist()}
+        kept = [(batch, rows.tolist()) for batch, rows in self.kept]
+        return {"sums": self.sums, "rows": self.rows.tolist(), "kept": kept}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], device: torch.device) -> Totals:
         """As it was saved."""
         totals = cls(len(state["rows"]))
         totals.sums, totals.rows = state["sums"].to(device), np.array(state["rows"])
+        totals.kept = [({n: t.to(device) for n, t in b.items()}, np.array(rows)) for b, rows in state["kept"]]
         return totals
 
 

@@ -125,6 +125,6 @@ def test_always_makes_the_reason_an_error(project: Path, capsys: pytest.CaptureF
 
 def test_why_not() -> None:
     plain = torch.nn.Sequential(torch.nn.Linear(2, 2))
-    assert why_not(plain, None) is None
-    assert why_not(plain, "it adapts to all weights") == "optimizer: it adapts to all weights"
-    assert "layer 0: torch's fused recurrent layers" in str(why_not(torch.nn.Sequential(torch.nn.GRU(2, 2)), None))
+    assert why_not(plain, {}) is None
+    assert why_not(plain, {"optimizer": "it adapts to all weights"}) == "optimizer: it adapts to all weights"
+    assert "layer 0: torch's fused recurrent layers" in str(why_not(torch.nn.Sequential(torch.nn.GRU(2, 2)), {}))

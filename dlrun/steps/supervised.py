@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlrun.contracts import Batch, OptimizerSpec
+from dlrun.contracts import Batch, OptimizerSpec, Output
 from dlrun.optimizers._direct import direct_step, without_compiler
 from dlrun.stack import Ensemble
 
@@ -18,7 +18,7 @@ def build(ensemble: Ensemble, optimizer: OptimizerSpec) -> Supervised:
 
 
 class Supervised:
-    """Holds the models and their optimizer. The sums it returns are `stack.Output.sums`."""
+    """Holds the models and their optimizer."""
 
     def __init__(self, ensemble: Ensemble, optimizer: OptimizerSpec):
         without_compiler()
@@ -26,25 +26,25 @@ class Supervised:
         self.optimizer = optimizer.make(ensemble.parameters())
         self.step = direct_step(self.optimizer)
 
-    def update(self, batch: Batch) -> Tensor:
-        """One optimizer step. Returns the sums of the batch as it was before the step: [S] or [K, S]."""
-        sums: list[Tensor] = []
+    def update(self, batch: Batch) -> Output:
+        """One optimizer step. Returns what the batch gave before it."""
+        given: list[Output] = []
 
         def closure() -> Tensor:
             with torch.enable_grad():
                 self.optimizer.zero_grad(set_to_none=True)
                 output = self.ensemble(batch)
                 output.objective.backward()
-            sums.append(output.sums)
+            given.append(output)
             return output.objective.detach()
 
         self.step(closure)
-        return sums[0]  # L-BFGS asks several times; the first answer is of before the step
+        return given[0]  # L-BFGS asks several times; the first answer is of before the step
 
-    def evaluate(self, batch: Batch) -> Tensor:
-        """The sums of the batch, in evaluation mode."""
+    def evaluate(self, batch: Batch) -> Output:
+        """What the batch gives, in evaluation mode."""
         with torch.no_grad():
-            return self.ensemble(batch).sums
+            return self.ensemble(batch)
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain data."""

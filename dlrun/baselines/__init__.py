@@ -1,0 +1,1 @@
+"""baselines: one file each; the file's name is the name in YAML."""

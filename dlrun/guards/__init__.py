@@ -1,0 +1,1 @@
+"""guards: one file each; the file's name is the name in YAML."""
