@@ -54,12 +54,12 @@ def test_what_a_state_holds(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
         at_batch(patch, 9, lambda: os.kill(os.getpid(), signal.SIGTERM))
         train("optimizer=adam", "evaluation=kfold", "callbacks=[checkpoint,early_stopping]")
     state = torch.load(only_run().state, weights_only=True)
-    assert state.keys() == {"job", "fit", "seconds", "epochs", "metrics_bytes"}
+    assert state.keys() == {"job", "fit", "seconds", "epochs", "epoch_seconds", "metrics_bytes"}
     assert state["metrics_bytes"] == only_run().metrics.stat().st_size
     fit = state["fit"]
     assert (fit["done"], fit["batch"]) == (1, 1)  # 8 updates an epoch
     assert fit["totals"]["rows"] == [256] * 4
-    assert fit["callbacks"].keys() == {"checkpoint", "early_stopping"}
+    assert fit["callbacks"].keys() == {"schedule", "checkpoint", "early_stopping"}
     assert fit["step"].keys() == {"models", "optimizer"}
     assert all(len(t) == 4 for t in fit["step"]["models"].values())
     assert "cpu" in fit["rng"]

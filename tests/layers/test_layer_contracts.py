@@ -22,6 +22,7 @@ CASES = {
         (TensorSpec((4, 5)), {"units": 3, "use_bias": False, "l1": 0.1}, (4, 3)),
     ],
     "dropout": [(TensorSpec((5,)), {"rate": 0.4}, (5,)), (TensorSpec((2, 3, 4)), {"rate": 0.0}, (2, 3, 4))],
+    "normalization": [(TensorSpec((2, 3)), {}, (2, 3))],
     "flatten": [(TensorSpec((2, 3, 4)), {}, (24,)), (TensorSpec(()), {}, (1,))],
 }
 ALL = [(name, *case) for name in NAMES for case in CASES.get(name, [])]
