@@ -1,0 +1,61 @@
+"""The few types that all parts share.
+
+Parts (datasets, layers, architectures, losses, metrics, optimizers, evaluations, callbacks) import this package
+and torch, never each other's folders above them and never the runner.
+"""
+
+from __future__ import annotations
+
+from dlrun.contracts.data import (
+    Bags,
+    Batch,
+    Column,
+    Data,
+    Dataset,
+    DataSpec,
+    InputSpec,
+    Problem,
+    Rows,
+    Split,
+    TargetSpec,
+)
+from dlrun.contracts.judging import Baseline, Evaluation, Guard
+from dlrun.contracts.learning import (
+    AnyMetric,
+    Callback,
+    Loss,
+    Metric,
+    OptimizerSpec,
+    Output,
+    RankingMetric,
+    Schedule,
+    Step,
+    TableMetric,
+)
+
+__all__ = [
+    "AnyMetric",
+    "Bags",
+    "Baseline",
+    "Batch",
+    "Callback",
+    "Column",
+    "Data",
+    "DataSpec",
+    "Dataset",
+    "Evaluation",
+    "Guard",
+    "InputSpec",
+    "Loss",
+    "Metric",
+    "OptimizerSpec",
+    "Output",
+    "Problem",
+    "RankingMetric",
+    "Rows",
+    "Schedule",
+    "Split",
+    "Step",
+    "TableMetric",
+    "TargetSpec",
+]

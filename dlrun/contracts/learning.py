@@ -1,0 +1,168 @@
+"""What learns and what it is judged by while it does: losses, metrics, optimizers, steps, callbacks, schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dlrun.contracts.data import Batch
+
+
+class Loss(Protocol):
+    """`(outputs, targets) -> Tensor[B]`, one value per row, never reduced.
+
+    name: which loss it is, resolved where it was `auto`. key: the target it reads.
+    outputs: for a target `t` the model gives `outputs[t]`, the prediction after the last activation, and
+    `outputs[t + "_logits"]`, the value before it.
+    """
+
+    name: str
+    key: str
+
+    def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """One value per row, [B]."""
+        ...
+
+
+class Metric(Protocol):
+    """A measure that sums over batches: `update` gives a state that may be added to others, `compute` turns
+    the sum into a number. state_size: S of that state. higher_is_better: for choosing the best epoch.
+    key: the target it reads."""
+
+    key: str
+    state_size: int
+    higher_is_better: bool
+
+    def update(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
+        """State of one batch, float [S]; padding rows count nothing."""
+        ...
+
+    def compute(self, state: Tensor) -> float:
+        """The metric from a summed state [S]."""
+        ...
+
+
+@runtime_checkable
+class RankingMetric(Protocol):
+    """A measure that needs all rows at once, such as the area under a curve: what it keeps of each batch is
+    put together, then `compute_all` gives the number. key, higher_is_better: as in `Metric`."""
+
+    key: str
+    higher_is_better: bool
+
+    def keep(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """What is needed of each row, float [B, W]; padding rows are dropped by the caller."""
+        ...
+
+    def compute_all(self, kept: np.ndarray) -> float:
+        """The metric from what was kept of all rows, float64 [N, W]; NaN where it is not defined."""
+        ...
+
+
+AnyMetric = Metric | RankingMetric
+
+
+@runtime_checkable
+class TableMetric(Protocol):
+    """A `Metric` whose result is a table, such as a confusion matrix: kept in the run's artifacts with a
+    picture, not in its history."""
+
+    key: str
+    state_size: int
+
+    def update(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
+        """State of one batch, float [S]; padding rows count nothing."""
+        ...
+
+    def table(self, state: Tensor) -> np.ndarray:
+        """The table from a summed state [S]."""
+        ...
+
+    def draw(self, table: np.ndarray, path: Path, title: str) -> None:
+        """Write the picture, a PNG."""
+        ...
+
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """What `build` of a file in `optimizers/` returns. make: from parameters to an optimizer.
+    unstackable: why K models can't share one such optimizer, or None when every update is element-wise."""
+
+    make: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+    unstackable: str | None = None
+
+
+class Output(NamedTuple):
+    """What a batch gave. objective: what is minimised, a scalar. sums: [S], loss times rows, the same for the
+    penalty where a layer has one, then the metrics' states. kept: [B, W] by metric, for those that need all rows.
+    In a stack sums and kept have a leading axis K."""
+
+    objective: Tensor
+    sums: Tensor
+    kept: dict[str, Tensor]
+
+
+class Step(Protocol):
+    """What `build` of a file in `steps/` returns: how one batch changes the models. optimizer: the one whose
+    rate a schedule sets."""
+
+    ensemble: Any
+    optimizer: torch.optim.Optimizer
+
+    def update(self, batch: Batch) -> Output:
+        """Learn from a batch; what to report of it, as it was before."""
+        ...
+
+    def evaluate(self, batch: Batch) -> Output:
+        """What to report, learning nothing."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Models and optimizer: tensors and plain data."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Back to a saved state."""
+        ...
+
+
+class Callback:
+    """Five hooks that do nothing. A callback keeps its state in `state_dict`, tensors and plain data.
+
+    fit: the `trainer.Fit` under way, with epoch, logs per member and the members' weights.
+    """
+
+    def on_fit_begin(self, fit: Any) -> None:
+        """Before the first epoch, also of a resumed fit."""
+
+    def on_epoch_begin(self, fit: Any) -> None:
+        """Before an epoch's first batch."""
+
+    def on_batch_end(self, fit: Any) -> None:
+        """After each update: must not wait for the device."""
+
+    def on_epoch_end(self, fit: Any) -> None:
+        """After validation; `fit.logs` is complete."""
+
+    def on_fit_end(self, fit: Any) -> None:
+        """After the last epoch."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed fit needs."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Back to a saved state."""
+
+
+class Schedule(Callback):
+    """What `build` of a file in `schedules/` returns: a callback, heard before all others, that sets the
+    learning rate. The base rate is `initial_lr` of each parameter group. unstackable: as in `OptimizerSpec`."""
+
+    unstackable: str | None = None
