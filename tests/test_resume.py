@@ -24,6 +24,12 @@ SCHEMES = {
     "early stopping": ["callbacks=[checkpoint,early_stopping]", "callbacks.early_stopping.patience=2",
                        "optimizer.lr=0.05", "trainer.epochs=9"],
     "several passes an epoch": ["trainer.steps_per_epoch=8"],
+    "a rate that changes with each update": ["schedule=cosine"],
+    "a rate that follows validation": ["schedule=reduce_on_plateau", "schedule.patience=1", "optimizer.lr=0.05",
+                                       "trainer.epochs=6"],
+    "a metric over all rows": ["metrics=[accuracy,roc_auc]", "evaluation=kfold", "evaluation.n_splits=3"],
+    "standardised inputs": ["dataset=boston_housing", "dataset.normalize=train", "metrics=[mae,r2]",
+                            "trainer.batch_size=70"],
 }  # fmt: skip
 
 

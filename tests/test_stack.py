@@ -33,6 +33,10 @@ SCHEMES = {
     "refit": ["evaluation=kfold", "evaluation.refit=best", "evaluation.test=true"],
     "several passes": ["evaluation=kfold", "trainer.steps_per_epoch=10"],
     "part of a pass": ["evaluation=kfold", "trainer.steps_per_epoch=3"],
+    "a schedule": ["evaluation=kfold", "schedule=cosine"],
+    "metrics over all rows": ["evaluation=kfold", "evaluation.n_splits=7", "metrics=[accuracy,roc_auc,f1]"],
+    "standardised in each fold": ["dataset=boston_housing", "dataset.normalize=train", "metrics=[mae,r2]",
+                                  "evaluation=kfold", "trainer.batch_size=64"],
     "early stopping": ["evaluation=kfold", "callbacks=[checkpoint,early_stopping]", "optimizer.lr=0.03",
                        "callbacks.early_stopping.patience=1", "trainer.epochs=8"],
 }  # fmt: skip
