@@ -73,13 +73,13 @@ def assemble(config: RunConfig) -> Parts:
     builder.mapping("baselines", config.baselines)
     builder.mapping("guards", config.guards)
     problems = builder.problems
-    if evaluation is not None:
-        problems += _check_monitors(evaluation, config)
     if dataset is None:
         raise ConfigError(problems)
     spec = dataset.spec
     loss = builder.section("loss", config.loss, spec)
     metrics = builder.mapping("metrics", config.metrics, spec)
+    if evaluation is not None:
+        problems += _check_monitors(evaluation, config, metrics)
 
     def model(seed: int) -> nn.Module:
         with seeded(seed):
@@ -166,12 +166,22 @@ def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]
     return problems
 
 
-def _check_monitors(evaluation: Any, config: RunConfig) -> list[Problem]:
-    logged = ["loss", *config.metrics]
+def _check_monitors(evaluation: Any, config: RunConfig, metrics: dict[str, Any]) -> list[Problem]:
+    """Values that callbacks and the schedule follow: they must be logged, also in the refit."""
+    logged = ["loss", *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]
     logged += [f"val_{name}" for name in logged] if evaluation.validates else []
-    return [
+    following = {f"callbacks.{name}": args for name, args in config.callbacks.items()}
+    if config.schedule:
+        defaults = registry.arguments(registry.load("schedule", config.schedule.name))
+        following["schedule"] = {"monitor": defaults.get("monitor", (str, "auto"))[1], **config.schedule.args}
+    problems = [
         problem
-        for name, args in config.callbacks.items()
+        for path, args in following.items()
         if args.get("monitor", "auto") != "auto"
-        for problem in check_monitor(f"callbacks.{name}.monitor", args["monitor"], logged)
+        for problem in check_monitor(f"{path}.monitor", args["monitor"], logged)
     ]
+    monitor = following.get("schedule", {}).get("monitor", "auto")
+    if evaluation.refit and monitor.startswith("val_") and not problems:
+        message = f"'{monitor}' is impossible with evaluation.refit: the refit holds no rows out"
+        problems.append(Problem("schedule.monitor", message, "set schedule.monitor=loss"))
+    return problems

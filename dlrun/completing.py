@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from dlrun import commands
+from dlrun import commands, registry
 
 FLAGS = {
     "train": ["--cfg", "--config-dir", "--help", "--info", "--multirun", "--package", "--plugins", "--quiet",
               "--resolve"],
     "show": ["--config-dir", "--help", "--plugins", "--quiet"],
     "list": ["--config-dir", "--help", "--plugins", "--quiet"],
+    "data": ["--config-dir", "--help", "--plugins", "--quiet"],
 }  # fmt: skip
 FEW_FLAGS = ["--help", "--plugins", "--quiet"]
 FLAG_VALUES = {
@@ -21,8 +22,14 @@ FLAG_VALUES = {
 KEYS = {
     "evaluate": ["run=", "weights=", "split=", "device=", "runs_dir="],
     "predict": ["run=", "input=", "rows=", "n=", "weights=", "split=", "device=", "runs_dir="],
-    "runs": ["task=", "sort=", "runs_dir="],
+    "runs": ["task=", "state=", "data=", "seed=", "where=", "last=", "sort=", "columns=", "format=", "runs_dir="],
+    "compare": ["metric=", "split=", "skip=", "smooth=", "all=", "output=", "runs_dir="],
 }
+COMMAND_VALUES = {
+    "runs": {"state": ["finished", "running", "failed", "preempted", "dead"], "data": ["real", "sample"],
+             "format": ["table", "csv", "json"]},
+    "compare": {"split": ["val", "train"], "all": ["true", "false"]},
+}  # fmt: skip
 VALUES = {
     "weights": ["last", "best"],
     "rows": ["train", "test"],
@@ -59,25 +66,51 @@ def candidates(line: str) -> list[str]:
         return _starting(GROUPS, last)
     if command == "completion":
         return _starting(["bash", "zsh"], last)
+    if command == "data":
+        return _data(words[2:], last)
     if "=" in last:
         key, _, value = last.partition("=")
         found = _values(command, key, value, _runs_dir(words))
         if found or command not in ("train", "show"):
             return found
-    return _hydra(words[2:], last) if command in ("train", "show") else _starting(KEYS.get(command, []), last)
+    if command in ("train", "show"):
+        return _hydra(words[2:], last)
+    runs = _run_names(_runs_dir(words)) if command == "compare" else []
+    return _starting([*runs, *KEYS.get(command, [])], last)
 
 
 def _values(command: str, key: str, value: str, runs_dir: Path) -> list[str]:
     """Values of the keys whose values are known without composing a config."""
     if key in ("run", "init_from") or (key == "task" and command == "runs"):
-        folders = [f.parent for f in runs_dir.glob("*/*/config.yaml")]
-        names = {f.parent.name for f in folders}
-        names |= set() if key == "task" else {f"{f.parent.name}/{f.name}" for f in folders}
-        return _starting([f"{key}={n}" for n in sorted(names)], f"{key}={value}")
-    if key in ("input", "runs_dir"):
+        names = [name for name in _run_names(runs_dir) if key != "task" or "/" not in name]
+        return _starting([f"{key}={n}" for n in names], f"{key}={value}")
+    if key in ("input", "output", "runs_dir"):
         return _paths(f"{key}=", value, folders=key == "runs_dir")
     known = ["true", "false"] if key in BOOLEANS else VALUES.get(key, [])
+    known = COMMAND_VALUES.get(command, {}).get(key, known)
     return _starting([f"{key}={v}" for v in known], f"{key}={value}")
+
+
+def _run_names(runs_dir: Path) -> list[str]:
+    """Tasks, and task/signature of every run."""
+    folders = [f.parent for f in runs_dir.glob("*/*/config.yaml")]
+    return sorted({f.parent.name for f in folders} | {f"{f.parent.name}/{f.name}" for f in folders})
+
+
+def _data(words: list[str], last: str) -> list[str]:
+    """Actions, then names of datasets; for a card also the dataset's keys. words: those after `dlrun data`."""
+    names = registry.names("dataset")
+    if not words:
+        return _starting(["list", "fetch", "check", "card"], last)
+    chosen = next((w for w in words[1:] if w in names), None)
+    if words[0] != "card" or not chosen:
+        return _starting([n for n in names if n not in words], last)
+    if last.startswith("output="):
+        return _paths("output=", last.partition("=")[2], folders=False)
+    if last.startswith("source="):
+        return _starting([f"source={value}" for value in VALUES["dataset.source"]], last)
+    keys = _hydra([f"dataset={chosen}"], f"dataset.{last}")
+    return [*_starting(["output="], last), *(key.removeprefix("dataset.") for key in keys if key != "dataset.name=")]
 
 
 def _paths(head: str, typed: str, folders: bool) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dlrun import registry
 from dlrun.assembly import Parts
 from dlrun.config import RunConfig
 from dlrun.contracts import Data, Guard, Split
+from dlrun.guards._identity import Identities, identify
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Context:
     def runs_dir(self) -> Path:
         """Where earlier runs lie."""
         return Path(self.config.runs_dir)
+
+    @cached_property
+    def identities(self) -> Identities:
+        """Equal input rows have equal numbers; made once for all guards."""
+        return identify(self.data.train, self.data.test)
 
 
 def findings(context: Context) -> dict[str, list[str]]:

@@ -1,44 +1,134 @@
-"""What a model that looks at no input would score: the least that a result must beat (book 4.5.5)."""
+"""What a model that looks at no input would score, and whether a result beats it (book 3.5.4, 4.5.5)."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
-from dlrun.contracts import DataSpec, Metric
+from dlrun import registry
+from dlrun.contracts import AnyMetric, Baseline, DataSpec, RankingMetric, Rows, Split, TargetSpec
+from dlrun.picking import pick
+from dlrun.seeds import derive
 
 Baselines = dict[str, dict[str, Any]]
 
 
-def baselines(
-    spec: DataSpec, metrics: dict[str, Metric], train: dict[str, Tensor], scored: dict[str, Tensor]
+def judge(
+    spec: DataSpec,
+    metrics: Mapping[str, AnyMetric],
+    chosen: Mapping[str, Mapping[str, Any]],
+    train: Rows,
+    scored: Rows | Sequence[Split],
+    seed: int,
+    result: Mapping[str, float],
 ) -> Baselines:
-    """Each metric's value for the best constant guess, learned from `train` targets, on `scored` targets.
+    """Each metric's value for the chosen baselines, beside the model's.
 
-    Classes: the most frequent class. Labels: each label's majority. Numbers: the median for mae, else
-    the mean. Returns `{metric: {"value", "kind"}}`.
+    chosen: names of baselines with their arguments. scored: rows that none of `train` is among, or splits of `train`:
+    then a baseline learns from each split's training rows and is scored on its validation rows, as the model was, and
+    the values are means over the splits. result: the model's own metrics.
+
+    Returns `{metric: {"value", "kind", "result", "beaten", "unbeaten", "all"}}`. value, kind: of the strongest baseline
+    that reads no input; one with chance in it has to be better by two standard deviations to count as stronger.
+    unbeaten: names of those that the result does not exceed, by two standard deviations where there are repetitions;
+    strongest first. all: `{name: {"kind", "reads_inputs", "mean", "std", "n"}}`, n repetitions. A metric that is
+    defined for no baseline is left out.
     """
-    found: Baselines = {}
-    for name, metric in metrics.items():
-        target, rows = spec.targets[metric.key], len(scored[metric.key])
-        guess, kind = _constant(target.problem, target.classes, train[metric.key], name)
-        outputs = {
-            metric.key: guess.expand(rows, *guess.shape),
-            f"{metric.key}_logits": guess.expand(rows, *guess.shape),
-        }
-        value = metric.compute(metric.update(outputs, scored, None))
-        found[name] = {"value": value, "kind": kind}
+    built: dict[str, Any] = {name: registry.load("baselines", name)(**args) for name, args in chosen.items()}
+    inputs = any(_reads_inputs(baseline) for baseline in built.values())
+    splits = [None] if isinstance(scored, Rows) else [split for split in scored if len(split.val)]
+    values: dict[tuple[str, str], list[list[float]]] = {}  # by metric and baseline: one list per split
+    for split in splits:
+        learned, new = (train, scored) if split is None else (pick(train, r, inputs) for r in (split.train, split.val))
+        assert isinstance(new, Rows)
+        for name, baseline in built.items():
+            use = derive(seed, "baseline", name, split.name if split else "test")
+            for metric, found in _scores(spec, metrics, baseline, learned, new, use).items():
+                values.setdefault((metric, name), []).append(found)
+    judged = {}
+    for metric, measure in metrics.items():
+        scores = {name: _score(built[name], np.mean(v, 0)) for (of, name), v in values.items() if of == metric}
+        scores = {name: score for name, score in scores.items() if math.isfinite(score["mean"])}
+        if scores:
+            judged[metric] = _judged(scores, measure.higher_is_better, result.get(metric, math.nan))
+    return judged
+
+
+def verdict(judged: Baselines) -> str:
+    """One sentence on what `judge` found; nothing where it found nothing."""
+    behind = {metric: found for metric, found in judged.items() if not found["beaten"]}
+    if not behind:
+        return "beats every baseline" if judged else ""
+    said, blind = [], True
+    for metric, found in behind.items():
+        blind_ones = [name for name in found["unbeaten"] if not found["all"][name]["reads_inputs"]]
+        name = (blind_ones or found["unbeaten"])[0]
+        blind = blind and bool(blind_ones)
+        score = found["all"][name]
+        spread = f" ± {score['std']:.2g}" if score["n"] > 1 else ""
+        said.append(f"{name} ({metric} {found['result']:.4g} against {score['mean']:.4g}{spread})")
+    ahead = [metric for metric in judged if metric not in behind]
+    if ahead:
+        return f"beats every baseline in {' and '.join(ahead)}, but not {' and '.join(said)}"
+    why = "no sign that the input was used" if blind else "no better than a model without hidden layers"
+    return f"does not beat {' and '.join(said)}: {why}"
+
+
+def _judged(scores: dict[str, dict[str, Any]], upwards: bool, result: float) -> dict[str, Any]:
+    """Of one metric."""
+    sign = 1 if upwards else -1
+    blind = {name: score for name, score in scores.items() if not score["reads_inputs"]} or scores
+    strongest = max(blind.values(), key=lambda score: sign * score["mean"] - 2 * score["std"])
+    best_first = sorted(scores, key=lambda name: -sign * scores[name]["mean"])
+    unbeaten = [n for n in best_first if not sign * result > sign * scores[n]["mean"] + 2 * scores[n]["std"]]
+    return {
+        "value": strongest["mean"],
+        "kind": strongest["kind"],
+        "result": result,
+        "beaten": not unbeaten,
+        "unbeaten": unbeaten,
+        "all": scores,
+    }
+
+
+def _scores(
+    spec: DataSpec, metrics: Mapping[str, AnyMetric], baseline: Baseline, train: Rows, scored: Rows, seed: int
+) -> dict[str, list[float]]:
+    """By metric, one value per repetition."""
+    found = {}
+    for key in dict.fromkeys(metric.key for metric in metrics.values()):
+        predictions = baseline.outputs(key, spec.targets[key], train, scored, seed)
+        for name, metric in metrics.items():
+            if metric.key == key and predictions is not None:
+                outputs = [{key: p, f"{key}_logits": _logits(p, spec.targets[key])} for p in predictions]
+                found[name] = [_value(metric, some, scored.targets) for some in outputs]
     return found
 
 
-def _constant(problem: str, classes: int, targets: Tensor, metric: str) -> tuple[Tensor, str]:
-    if problem == "multiclass":
-        counts = torch.bincount(targets, minlength=classes) if targets.ndim == 1 else targets.sum(0)
-        return torch.nn.functional.one_hot(counts.argmax(), classes).float(), "most frequent class"
-    if problem in ("binary", "multilabel"):
-        return (targets.float().mean(0) > 0.5).float(), "most frequent class"
-    if metric == "mae":
-        return targets.float().median(0).values if targets.ndim > 1 else targets.float().median(), "median"
-    return targets.float().mean(0), "mean"
+def _value(metric: Any, outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> float:
+    if isinstance(metric, RankingMetric):
+        return float(metric.compute_all(metric.keep(outputs, targets).double().numpy()))
+    return float(metric.compute(metric.update(outputs, targets, None)))
+
+
+def _logits(prediction: Tensor, target: TargetSpec) -> Tensor:
+    """What the last activation would have made the prediction from."""
+    if target.problem == "regression":
+        return prediction
+    return prediction.clamp(min=1e-7).log() if target.problem == "multiclass" else prediction.logit(1e-7)
+
+
+def _score(baseline: Any, repetitions: Any) -> dict[str, Any]:
+    """std with n - 1 in the denominator; 0 for one repetition."""
+    n = len(repetitions)
+    spread = float(np.std(repetitions, ddof=1)) if n > 1 else 0.0
+    kind, reads_inputs = baseline.kind, _reads_inputs(baseline)
+    return {"kind": kind, "reads_inputs": reads_inputs, "mean": float(np.mean(repetitions)), "std": spread, "n": n}
+
+
+def _reads_inputs(baseline: Any) -> bool:
+    return bool(getattr(baseline, "reads_inputs", True))

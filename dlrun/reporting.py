@@ -7,6 +7,7 @@ from typing import Any
 
 from dlrun import console
 from dlrun.console import number
+from dlrun.judging import verdict
 from dlrun.run_folder import RunFolder
 from dlrun.summary import remark
 
@@ -28,9 +29,32 @@ def report(summary: dict[str, Any], runs_dir: Path) -> None:
         base = baseline.get(name)
         rows.append([*row, f"{number(base['value'])} ({base['kind']})" if base else "-"])
     console.table(columns, rows, title=title, right=columns[1:], sample=sample)
+    _baselines(summary["baseline"], sample)
     _book(summary["book"])
     console.say(remark(RunFolder(folder).read_rows()))
     console.say(f"files: {folder}/  (summary.json, metrics.jsonl, plots/, checkpoints/)")
+
+
+def _baselines(judged: dict[str, Any], sample: bool) -> None:
+    """What must be beaten: one row per baseline, one column per metric; then whether it is."""
+    names = list(dict.fromkeys(name for found in judged.values() for name in found["all"]))
+    if not names:
+        return
+    rows = []
+    for name in names:
+        scores = [found["all"].get(name) for found in judged.values()]
+        kind = next(score["kind"] for score in scores if score)
+        rows.append([name, kind, *(_repeated(score) for score in scores)])
+    console.table(
+        ["baseline", "what it says", *judged], rows, title="Without a network", right=[*judged], sample=sample
+    )
+    console.say(verdict(judged))
+
+
+def _repeated(score: dict[str, Any] | None) -> str:
+    if score is None:
+        return "-"
+    return f"{number(score['mean'])} ± {score['std']:.2g}" if score["n"] > 1 else number(score["mean"])
 
 
 def _book(claims: list[dict[str, Any]]) -> None:

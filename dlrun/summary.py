@@ -11,9 +11,9 @@ import torch
 from dlrun.assembly import Parts
 from dlrun.claims import compare
 from dlrun.config import RunConfig
-from dlrun.contracts import AnyMetric, Data, Split
+from dlrun.contracts import AnyMetric, Data, Rows, Split
 from dlrun.files import write_text
-from dlrun.judging import baselines
+from dlrun.judging import judge
 from dlrun.recording import Progressed
 from dlrun.run_folder import RunFolder
 
@@ -36,7 +36,7 @@ def make(
         "data_source": data.source,
         "seed": config.seed,
         "metrics": metrics,
-        "baseline": _baseline(parts, data, splits, bool(tested)),
+        "baseline": _baseline(config, parts, data, splits, metrics),
         "warnings": warnings,
         "acknowledged": config.acknowledge,
         "seconds": round(progressed.seconds(), 3),
@@ -103,16 +103,19 @@ def _upwards(name: str, metrics: dict[str, AnyMetric]) -> bool:
     return name in metrics and metrics[name].higher_is_better
 
 
-def _baseline(parts: Parts, data: Data, splits: list[Split], tested: bool) -> dict[str, Any]:
+def _baseline(
+    config: RunConfig, parts: Parts, data: Data, splits: list[Split], metrics: dict[str, Any]
+) -> dict[str, Any]:
     """On the rows that the result stands for: the test set when it was opened, else the validation rows."""
-    train = data.train.targets
-    if tested and data.test is not None:
-        return baselines(parts.spec, parts.metrics, train, data.test.targets)
-    rows = np.unique(np.concatenate([s.val for s in splits]))
-    if not len(rows):
+    if metrics["test"] and data.test is not None:
+        scored: Rows | list[Split] = data.test
+        result = metrics["test"]
+    else:
+        scored = splits
+        result = {name: value["mean"] for name, value in metrics["val"].items()}
+    if not result:
         return {}
-    index = torch.from_numpy(rows)
-    return baselines(parts.spec, parts.metrics, train, {name: t[index] for name, t in train.items()})
+    return judge(parts.spec, parts.metrics, config.baselines, data.train, scored, config.seed, result)
 
 
 def remark(rows: list[Row]) -> str:

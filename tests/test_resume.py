@@ -28,7 +28,7 @@ SCHEMES = {
     "a rate that follows validation": ["schedule=reduce_on_plateau", "schedule.patience=1", "optimizer.lr=0.05",
                                        "trainer.epochs=6"],
     "a metric over all rows": ["metrics=[accuracy,roc_auc]", "evaluation=kfold", "evaluation.n_splits=3"],
-    "standardised inputs": ["dataset=boston_housing", "dataset.normalize=train", "metrics=[mae,r2]",
+    "standardised inputs": ["dataset=boston_housing", "dataset.normalize=train", "metrics=[mae,r2]", "evaluation=kfold",
                             "trainer.batch_size=70"],
 }  # fmt: skip
 

@@ -32,8 +32,8 @@ def main(words: list[str]) -> int:
     if given["weights"] not in ("last", "best"):
         raise ConfigError(Problem("weights", f"expected last or best, received '{given['weights']}'"))
     from dlrun import ledger
-    from dlrun.baselines import baselines
     from dlrun.files import write_text
+    from dlrun.judging import judge, verdict
     from dlrun.loading import load
     from dlrun.scoring import score
 
@@ -43,7 +43,8 @@ def main(words: list[str]) -> int:
         raise DataError(f"dataset {run.config.dataset.name} has no test set")
     ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="evaluate")
     values = score(run.parts, data.test, run.weights, run.config, run.device)
-    base = baselines(run.parts.spec, run.parts.metrics, data.train.targets, data.test.targets)
+    chosen, seed = run.config.baselines, run.config.seed
+    base = judge(run.parts.spec, run.parts.metrics, chosen, data.train, data.test, seed, values)
     result = {
         "test": values,
         "baseline": base,
@@ -60,5 +61,7 @@ def main(words: list[str]) -> int:
     title = f"{run.config.task} · {run.folder.path.name} · {given['weights']} weights · {len(data.test):,} test rows"
     sample = data.source == "sample"
     console.table(["", "test", "baseline"], shown, title=title, right=["test", "baseline"], sample=sample)
+    if base:
+        console.say(f"baselines: {verdict(base)}")
     console.say(f"written to {path}")
     return 0

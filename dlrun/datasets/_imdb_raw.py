@@ -1,4 +1,4 @@
-"""Reviews as text: Keras's tokenisation, and the archive of reviews behind imdb.npz."""
+"""The archive of reviews behind imdb.npz."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# Keras's filter characters become spaces. Only ASCII letters are made small: imdb.npz was made on bytes, so
-# its word index has "mÁv", and a text lowered as Unicode would lose such words (22 of the 50,000 reviews).
-_FILTERS = b'!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
-_TABLE = bytes.maketrans(_FILTERS, b" " * len(_FILTERS))
+from dlrun.datasets._texts import words
 
 _MEMBER = re.compile(r"aclImdb/(train|test)/(pos|neg)/\d+_\d+\.txt")
 
 Part = tuple[list[list[int]], list[int]]
 """Sequences of word ranks (1 is the most frequent word), and labels (1 is positive)."""
-
-
-def words(text: bytes) -> list[bytes]:
-    """The words of a UTF-8 text, as the Keras tokenizer splits them."""
-    return [word for word in text.lower().translate(_TABLE).split(b" ") if word]
 
 
 def read_archive(path: Path, word_index: Mapping[bytes, int]) -> dict[str, Part]:

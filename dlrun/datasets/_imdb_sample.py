@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 
 from dlrun.datasets._imdb_raw import Part
+from dlrun.datasets._made_texts import cumulative, made_words, write_texts
 
 ROWS = {"train": 2_500, "test": 2_500}
 NOISE = 0.04  # share of reviews with the wrong label, so that none should reach accuracy 1 on new rows
@@ -26,12 +25,11 @@ _NEGATIVE = """
 awful terrible boring waste worst dull poor predictable stupid annoying mess lame pointless tedious
 weak ridiculous flat hated cheap clumsy bland noisy shallow forgettable
 """
-_SYLLABLES = "ba ce di fo gu la me ni ro su ta ve wi zo ka pe"
 
 
 def vocabulary() -> list[str]:
     """The words by falling frequency: common ones, then leaning ones among made ones."""
-    made = ["".join(syllables) for syllables in product(_SYLLABLES.split(), repeat=3)]
+    made = made_words()
     leaning = [word for pair in zip(_POSITIVE.split(), _NEGATIVE.split(), strict=True) for word in pair]
     mixed = [w for some in zip(leaning, made, strict=False) for w in some]
     return _COMMON.split() + mixed + made[len(leaning) :]
@@ -52,22 +50,13 @@ def write(seed: int = 0) -> dict[str, Part]:
     lean[: len(_COMMON.split())] = 0
     for clear, strength in ((_POSITIVE, 0.6), (_NEGATIVE, -0.6)):
         lean[[names.index(word) for word in clear.split()]] = strength
-    chances = {label: _cumulative(frequency * np.exp((2 * label - 1) * lean)) for label in (0, 1)}
+    chances = {label: cumulative(frequency * np.exp((2 * label - 1) * lean)) for label in (0, 1)}
     return {part: _reviews(rows, chances, random) for part, rows in ROWS.items()}
-
-
-def _cumulative(weights: np.ndarray) -> np.ndarray:
-    sums = weights.cumsum()
-    return sums / sums[-1]  # the last is exactly 1
 
 
 def _reviews(rows: int, chances: dict[int, np.ndarray], random: np.random.Generator) -> Part:
     labels = np.arange(rows) % 2
     lengths = np.clip(random.lognormal(4.5, 0.5, rows), 10, 400).astype(int)
-    ends = lengths.cumsum()[:-1]
-    draws = np.split(random.random(lengths.sum()), ends)
-    sequences = [
-        (np.searchsorted(chances[int(label)], draw) + 1).tolist() for label, draw in zip(labels, draws, strict=True)
-    ]
+    sequences = write_texts([chances[int(label)] for label in labels], lengths, random)
     wrong = random.random(rows) < NOISE
     return sequences, np.where(wrong, 1 - labels, labels).tolist()

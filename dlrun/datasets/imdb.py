@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from torch import Tensor
 
 from dlrun.contracts import Bags, Data, DataSpec, InputSpec, Rows, TargetSpec
 from dlrun.datasets import _imdb_sample
 from dlrun.datasets._cache import encoded
 from dlrun.datasets._files import File, Source, checksum, fetch, read_verified, resolve
-from dlrun.datasets._imdb_encoding import OOV, encode_parts, indices, multi_hot
-from dlrun.datasets._imdb_raw import Part, read_archive, words
-from dlrun.errors import DataError
+from dlrun.datasets._imdb_encoding import encode_parts
+from dlrun.datasets._imdb_raw import Part, read_archive
+from dlrun.datasets._texts import Vocabulary, Words, column, read_word_index
 from dlrun.types import Natural
 
 ENCODING = 1  # raise when the encoded tensors change
@@ -57,8 +55,6 @@ OFFICIAL = File(
 FILES = (PACKED, WORD_INDEX)
 
 LABELS = ("negative", "positive")
-Words = Annotated[int, Field(ge=3)]
-"""A vocabulary with room for the reserved indices 0, 1 and 2."""
 
 
 @dataclass
@@ -74,7 +70,7 @@ class Imdb:
     files: Literal["packed", "raw"]
     spec: DataSpec = field(init=False)
     _resolved: Literal["real", "sample"] | None = field(default=None, init=False)
-    _ranks: dict[bytes, int] = field(default_factory=dict, init=False)
+    _vocabulary: Vocabulary = field(init=False)
 
     def __post_init__(self) -> None:
         self.spec = DataSpec(
@@ -82,6 +78,7 @@ class Imdb:
             targets={"sentiment": TargetSpec("binary", classes=2, labels=LABELS)},
             rows={"train": 25_000, "test": 25_000},
         )
+        self._vocabulary = Vocabulary(self.num_words, self.index_from, self._word_index)
 
     def resolve_source(self) -> Literal["real", "sample"]:
         """Real, or sample where that was asked for or `auto` found no files."""
@@ -106,31 +103,23 @@ class Imdb:
             }
             columns = encoded("imdb", key, self._encode_files)
         train, test = (
-            Rows({"review": _bags(columns, f"{part}_review")}, {"sentiment": columns[f"{part}_sentiment"]})
+            Rows({"review": column(columns, f"{part}_review")}, {"sentiment": columns[f"{part}_sentiment"]})
             for part in ("train", "test")
         )
 
         def sequences(part: str) -> Bags:  # not needed for training: read when somebody asks
-            return _bags(columns, f"{part}_sequence")
+            return column(columns, f"{part}_sequence")
 
         return Data(self.spec, train, test, source=source, extras={"sequences": sequences}, checksums=checksums)
 
     def encode(self, raw: str) -> Rows:
         """One row from a review, or from the path of a `.txt` file (UTF-8) that holds one."""
-        found = words(_text(raw))
-        if not found:
-            raise DataError(f"expected a review or the path of a .txt file, received no word in {raw!r}")
-        ranks = self._word_index()
-        beyond = self.num_words  # a rank that is outside every vocabulary of this size
-        known = [ranks.get(word, beyond) for word in found]
-        return Rows({"review": multi_hot(indices([known], self.num_words, self.index_from), self.num_words)}, {})
+        return Rows({"review": self._vocabulary.encode(raw, "a review")}, {})
 
     def describe(self, data: Data, part: str, row: int) -> str:
         """The label and the review as words; `?` for its start and for words outside the vocabulary."""
-        by_rank = {rank: word for word, rank in self._word_index().items()}
         values, offsets = data.extras["sequences"](part)
-        review = values[offsets[row] : offsets[row + 1]].tolist()
-        text = b" ".join(b"?" if i <= OOV else by_rank.get(i - self.index_from, b"?") for i in review).decode()
+        text = self._vocabulary.decode(values[offsets[row] : offsets[row + 1]].tolist())
         label = LABELS[int(getattr(data, part).targets["sentiment"][row])]
         return f"{label}: {text}"
 
@@ -139,16 +128,13 @@ class Imdb:
         return [fetch(PACKED)] if self.files == "packed" else [fetch(LABELLED, OFFICIAL), fetch(WORD_INDEX)]
 
     def _word_index(self) -> dict[bytes, int]:
-        if not self._ranks:
-            real = self.resolve_source() == "real"
-            self._ranks = _read_word_index() if real else _imdb_sample.word_index()
-        return self._ranks
+        return _read_word_index() if self.resolve_source() == "real" else _imdb_sample.word_index()
 
     def _encode_files(self) -> dict[str, Tensor]:
         if self.files == "packed":
             parts = _read_packed()
         else:
-            parts = read_archive(fetch(LABELLED, OFFICIAL), self._word_index())
+            parts = read_archive(fetch(LABELLED, OFFICIAL), self._vocabulary.ranks)
         assert {part: len(labels) for part, (_, labels) in parts.items()} == self.spec.rows
         return encode_parts(parts, self.num_words, self.index_from)
 
@@ -170,10 +156,6 @@ def build(
     return Imdb(source, num_words or LARGEST_RANK + index_from + 1, index_from, files)
 
 
-def _bags(columns: Mapping[str, Tensor], name: str) -> Bags:
-    return Bags(columns[f"{name}_values"], columns[f"{name}_offsets"])
-
-
 def _read_packed() -> dict[str, Part]:
     # The arrays are pickled objects: only bytes whose checksum holds are unpickled.
     with np.load(io.BytesIO(read_verified(PACKED)), allow_pickle=True) as arrays:
@@ -181,15 +163,4 @@ def _read_packed() -> dict[str, Part]:
 
 
 def _read_word_index() -> dict[bytes, int]:
-    return {word.encode(): rank for word, rank in json.loads(fetch(WORD_INDEX).read_bytes()).items()}
-
-
-def _text(raw: str) -> bytes:
-    if not raw.endswith(".txt") or "\n" in raw:
-        return raw.encode(errors="surrogateescape")  # the very bytes of the command line
-    try:
-        content = Path(raw).read_bytes()
-        content.decode()
-    except (OSError, ValueError) as error:
-        raise DataError(f"expected the path of a text file in UTF-8, received {raw!r}: {error}") from None
-    return content
+    return read_word_index(WORD_INDEX)

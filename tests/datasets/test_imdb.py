@@ -13,8 +13,9 @@ from torch import nn
 from dlrun.contracts import Bags
 from dlrun.datasets import _imdb_sample, imdb
 from dlrun.datasets._files import fetch
-from dlrun.datasets._imdb_encoding import encode_parts, indices, multi_hot
-from dlrun.datasets._imdb_raw import read_archive, words
+from dlrun.datasets._imdb_encoding import encode_parts
+from dlrun.datasets._imdb_raw import read_archive
+from dlrun.datasets._texts import indices, multi_hot, words
 from dlrun.errors import DataError
 
 

@@ -1,0 +1,78 @@
+"""Picture files as arrays of one size, decoded by Pillow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from dlrun.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Color = Literal["rgb", "grey"]
+
+
+def shape(size: tuple[int, int], color: Color) -> tuple[int, ...]:
+    """Of a decoded picture: [3, height, width], or [height, width] in grey."""
+    return (3, *size) if color == "rgb" else size
+
+
+def decode(path: Path, size: tuple[int, int], color: Color) -> np.ndarray:
+    """uint8 of `shape`. size: height, width; the picture is stretched to it (as in Keras, bilinear). What is
+    transparent becomes white. Raises OSError or ValueError where it can't be read."""
+    from PIL import Image, ImageOps
+
+    mode = "RGB" if color == "rgb" else "L"
+    try:
+        with Image.open(path) as opened:
+            if opened.mode.startswith(("I", "F")):
+                raise ValueError(f"its pixels are '{opened.mode}', expected 8 bits per colour: save it so")
+            opened.draft(mode, (size[1], size[0]))  # a JPEG is read in a size that is near, which is faster
+            upright = ImageOps.exif_transpose(opened)
+            plain = _on_white(upright).convert(mode)
+    except (Image.DecompressionBombError, SyntaxError) as error:  # what Pillow says of a broken PNG
+        raise ValueError(str(error)) from None
+    pixels = np.asarray(plain.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    return pixels.transpose(2, 0, 1) if color == "rgb" else pixels
+
+
+def decode_all(root: Path, files: Sequence[Path], size: tuple[int, int], color: Color) -> np.ndarray:
+    """uint8 [N, *shape]. Raises DataError that names the pictures that can't be read."""
+    pictures = np.empty((len(files), *shape(size, color)), np.uint8)
+    broken = {}
+
+    def one(i: int) -> None:
+        try:
+            pictures[i] = decode(root / files[i], size, color)
+        except (OSError, ValueError) as error:
+            broken[i] = reason(error, root / files[i])
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        list(pool.map(one, range(len(files))))
+    if broken:
+        shown = "".join(f"\n  {files[i]}: {broken[i]}" for i in sorted(broken)[:5])
+        more = f"\n  … and {len(broken) - 5} more" if len(broken) > 5 else ""
+        count = f"{len(broken):,} of {len(files):,} pictures can't be read"
+        raise DataError(f"{root}: {count}; mend them or take them away:{shown}{more}")
+    return pictures
+
+
+def reason(error: Exception, path: Path) -> str:
+    """What is the matter, without the path, in one line."""
+    said = getattr(error, "strerror", None) or str(error).replace(f"'{path}'", "it")
+    return said.splitlines()[0] if said else type(error).__name__
+
+
+def _on_white(picture: Image) -> Image:
+    from PIL import Image
+
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return picture
+    rgba = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
