@@ -53,7 +53,7 @@ def selected_on(configs: list[dict[str, Any]]) -> dict[str, int]:
     """How many different configurations, seeds apart, were scored on each validation set."""
     seen: dict[str, set[str]] = {}
     for config in configs:
-        rest = {k: v for k, v in config.items() if k not in ("seed", "runs_dir", "rerun", "task")}
+        rest = {k: v for k, v in config.items() if k not in ("seed", "runs_dir", "rerun", "task", "acknowledge", "guards", "baselines")}
         rest["trainer"] = {k: v for k, v in rest["trainer"].items() if k not in ("device", "plots")}
         seen.setdefault(validation_id(config), set()).add(json.dumps(rest, sort_keys=True))
     return {key: len(texts) for key, texts in seen.items()}

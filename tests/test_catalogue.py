@@ -25,7 +25,7 @@ from dlrun.reproducing import BEGIN, END
 HERE = Path(registry.__file__).parent
 COMPONENTS = [(group, name) for group in registry.PACKAGES for name in registry.names(group)]
 TASKS = sorted(f.stem for f in (CONFIGS / "task").glob("*.yaml"))
-SEVERAL = ("metrics", "callbacks")  # groups whose YAML stands under its name, for several may be chosen
+SEVERAL = ("metrics", "callbacks", "guards", "baselines")  # groups whose YAML stands under its name, for several may be chosen
 WIDEST = 110
 
 
@@ -186,6 +186,8 @@ BASE = {"contracts", "types", "errors", "seeds"}
 MORE = {
     "steps": {"stack"},  # they move ensembles
     "callbacks": {"stack"},  # they keep members' weights
+    "guards": {"guarding", "picking", "ledger", "run_folder", "registry"},  # they look at a whole run
+    "baselines": {"picking"},
     "datasets/_download.py": {"console"},  # its progress bar
 }
 """What some parts may use beside the base."""
@@ -193,6 +195,7 @@ MORE = {
 BELOW = {
     "architectures": {"layers"},
     "losses": {"layers"},
+    "guards": {"layers"},
     "metrics": {"losses"},
     "steps": {"optimizers"},
 }

@@ -38,9 +38,11 @@ class Guard(Protocol):
 
 
 class Baseline(Protocol):
-    """What `build` of a file in `baselines/` returns: predictions without a neural network."""
+    """What `build` of a file in `baselines/` returns: predictions without a neural network. kind: what they
+    are, in two words. reads_inputs: whether it learns from the inputs, or from the targets alone."""
 
     kind: str
+    reads_inputs: bool
 
     def outputs(self, key: str, target: TargetSpec, train: Rows, scored: Rows, seed: int) -> list[Tensor] | None:
         """Predictions for `scored` as a model would give them, [N] or [N, units], one tensor per repetition;
