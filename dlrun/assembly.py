@@ -78,6 +78,7 @@ def assemble(config: RunConfig) -> Parts:
     spec = dataset.spec
     loss = builder.section("loss", config.loss, spec)
     metrics = builder.mapping("metrics", config.metrics, spec)
+    metrics = {getattr(metric, "name", None) or name: metric for name, metric in metrics.items()}
     if evaluation is not None:
         problems += _check_monitors(evaluation, config, metrics)
 
@@ -119,7 +120,7 @@ class _Builder:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
-    def attempt(self, path: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def attempt(self, path: str, build: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """What `build` makes of its arguments, or None."""
         try:
             return build(*args, **kwargs)

@@ -62,11 +62,11 @@ def checked(file: File) -> str:
     from dlrun.datasets import _files
 
     try:
-        problem = _files._content_problem(file.path, file)
+        problem = _files.content_problem(file.path, file)
     except OSError as error:
-        return _files._reason(error)
+        return _files.reason(error)
     if problem:
-        _files._mark_path(file.path).unlink(missing_ok=True)
+        _files.mark_path(file.path).unlink(missing_ok=True)
     return problem
 
 
@@ -114,7 +114,7 @@ def _label(target: TargetSpec, value: Tensor) -> str:
 
 def _in_mirror(file: File) -> bool:
     """Whether a mirror that is a folder has the file."""
-    from dlrun.datasets._files import _local, mirrors
+    from dlrun.datasets._files import local_path, mirrors
 
     folders = [m for m in mirrors() if urlsplit(m).scheme not in ("http", "https")]
-    return any(_local(f"{folder}/{file.dataset}/{file.name}").is_file() for folder in folders)
+    return any(local_path(f"{folder}/{file.dataset}/{file.name}").is_file() for folder in folders)

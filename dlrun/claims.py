@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dlrun.errors import ConfigError, Problem
+from dlrun.errors import ConfigError, Problem, available, nearest
 
 HERE = Path(__file__).parent
 EXPERIMENTS = next((d for d in (HERE / "experiments", HERE.parent / "experiments") if d.is_dir()), None)
@@ -71,6 +71,11 @@ class Experiment(BaseModel):
     claims: list[Claim] = []
 
 
+def demos() -> list[str]:
+    """The names of the demos: the files of `demos/`."""
+    return sorted(f.stem for f in (HERE / "demos").glob("*.py") if not f.stem.startswith("_"))
+
+
 def experiments() -> dict[str, Path]:
     """The folders of `experiments/` that hold a question, by name."""
     files = sorted(EXPERIMENTS.glob("*/experiment.yaml")) if EXPERIMENTS else []
@@ -81,14 +86,18 @@ def read(folder: Path) -> Experiment:
     """An experiment's YAML. Raises ConfigError with everything wrong in it."""
     file = folder / "experiment.yaml"
     try:
-        return Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        found = Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise ConfigError(Problem("", " ".join(str(error).split()), origin=str(file))) from None
     except ValidationError as error:
         raise ConfigError(
-            Problem(".".join(map(str, found["loc"])), f"{found['msg']}, received {found['input']!r}", origin=str(file))
-            for found in error.errors()
+            Problem(".".join(map(str, wrong["loc"])), f"{wrong['msg']}, received {wrong['input']!r}", origin=str(file))
+            for wrong in error.errors()
         ) from None
+    if found.demo and found.demo not in demos():
+        hint = f"{nearest(found.demo, demos())} {available(demos())}".strip()
+        raise ConfigError(Problem("demo", f"no demo is called '{found.demo}'", hint, str(file)))
+    return found
 
 
 def compare(task: str, overrides: list[str], source: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:
@@ -135,14 +144,14 @@ def value_of(path: str, summary: dict[str, Any], rows: list[dict[str, Any]]) -> 
     if part == "train" or (field and field[0].startswith("epoch_")):
         return _of_epoch(part, name, field[0] if field else "", rows)
     if part == "parameters":
-        return summary.get(part, {}).get(name)  # type: ignore[no-any-return]
+        return summary.get(part, {}).get(name)
     if part == "baseline":
         found = summary.get(part, {}).get(name) or {}
         return found.get("all", {}).get(field[0], {}).get("mean") if field else found.get("value")
     value = summary["metrics"].get(part, {}).get(name)
     if isinstance(value, dict):
         value = value.get(field[0] if field else "mean")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _of_epoch(part: str, name: str, which: str, rows: list[dict[str, Any]]) -> float | None:

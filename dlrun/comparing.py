@@ -15,11 +15,9 @@ from dlrun.errors import ConfigError, DataError, DlrunError, Problem
 from dlrun.finding import find_run
 from dlrun.run_folder import RunFolder, all_folders
 from dlrun.runs_table import dotted, read_config, state_of
-from dlrun.summary import mean_curve
+from dlrun.summary import RISE, mean_curve
 
 HEAD = ("stage", "repeat", "fold", "epoch", "split")
-RISE = 1.02
-"""A validation loss that ends above its lowest value times this has risen (as in `summary.remark`)."""
 
 
 @dataclass(frozen=True)
@@ -147,15 +145,17 @@ def onset(curve: Curve) -> int | None:
 def upwards(config: dict[str, Any], metric: str) -> bool | None:
     """Whether more is better, as the metric itself says; None where it can't be built, for its dataset or a
     plugin is not here. What is no metric is a loss."""
-    if metric not in config["metrics"]:
-        return False
     dataset = dict(config["dataset"])
+    chosen = {metric: config["metrics"][metric]} if metric in config["metrics"] else config["metrics"]
     try:
         spec = registry.load("dataset", dataset.pop("name"))(**dataset).spec
-        built = registry.load("metrics", metric)(spec, **(config["metrics"][metric] or {}))
+        for name, args in chosen.items():
+            built = registry.load("metrics", name)(spec, **(args or {}))
+            if metric in (name, getattr(built, "name", None)):
+                return bool(built.higher_is_better)
     except (DlrunError, TypeError):
         return None
-    return bool(built.higher_is_better)
+    return False
 
 
 def differences(runs: Sequence[Compared]) -> list[list[str]]:

@@ -13,6 +13,7 @@ FLAGS = {
     "show": ["--config-dir", "--help", "--plugins", "--quiet"],
     "list": ["--config-dir", "--help", "--plugins", "--quiet"],
     "data": ["--config-dir", "--help", "--plugins", "--quiet"],
+    "reproduce": ["--config-dir", "--help", "--plugins", "--quiet"],
 }  # fmt: skip
 FEW_FLAGS = ["--help", "--plugins", "--quiet"]
 FLAG_VALUES = {
@@ -24,11 +25,13 @@ KEYS = {
     "predict": ["run=", "input=", "rows=", "n=", "weights=", "split=", "device=", "runs_dir="],
     "runs": ["task=", "state=", "data=", "seed=", "where=", "last=", "sort=", "columns=", "format=", "runs_dir="],
     "compare": ["metric=", "split=", "skip=", "smooth=", "all=", "output=", "runs_dir="],
+    "reproduce": ["seeds=", "write=", "strict=", "runs_dir="],
 }
 COMMAND_VALUES = {
     "runs": {"state": ["finished", "running", "failed", "preempted", "dead"], "data": ["real", "sample"],
              "format": ["table", "csv", "json"]},
     "compare": {"split": ["val", "train"], "all": ["true", "false"]},
+    "reproduce": {"write": ["true", "false"], "strict": ["true", "false"]},
 }  # fmt: skip
 VALUES = {
     "weights": ["last", "best"],
@@ -75,8 +78,12 @@ def candidates(line: str) -> list[str]:
             return found
     if command in ("train", "show"):
         return _hydra(words[2:], last)
-    runs = _run_names(_runs_dir(words)) if command == "compare" else []
-    return _starting([*runs, *KEYS.get(command, [])], last)
+    names = _run_names(_runs_dir(words)) if command == "compare" else []
+    if command == "reproduce":
+        from dlrun.claims import experiments
+
+        names = ["all", *experiments()]
+    return _starting([*names, *KEYS.get(command, [])], last)
 
 
 def _values(command: str, key: str, value: str, runs_dir: Path) -> list[str]:

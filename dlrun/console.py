@@ -109,8 +109,8 @@ def table(
         return
     if title:
         _print(out, (title, "bold"), " · " if sample else "", (SAMPLE if sample else "", "bold yellow"))
-    width = out.width if out.is_terminal else 120
     firm = (*right, *whole)
+    width = out.width if out.is_terminal else max(120, _width(columns, columns, rows, firm))
     hidden: list[str] = []
     for name in optional:
         if _width([c for c in columns if c not in hidden], columns, rows, firm) > width and name in columns:

@@ -24,13 +24,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git(folder: Path) -> dict[str, Any]:
-    """`{"commit", "dirty"}` of the checkout that `folder` is in; empty outside one."""
+def git(folder: Path, *parts: str) -> dict[str, Any]:
+    """`{"commit", "dirty"}` of the checkout that `folder` is in; empty outside one. parts: what may make it dirty,
+    seen from `folder`; by default anything."""
     try:
         commit = _git(folder, "rev-parse", "HEAD")
         return {
             "commit": commit,
-            "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no")),
+            "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", *parts)),
         }
     except (OSError, subprocess.SubprocessError):
         return {}
@@ -43,7 +44,7 @@ def collect(device: str, checksums: dict[str, str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "device": device,
         "command": sys.argv,
-        "dlrun": git(Path(__file__).parent),
+        "dlrun": git(Path(__file__).parent, ".", "../configs"),
         "project": git(Path.cwd()),
         "data": checksums,
     }

@@ -12,6 +12,9 @@ from dlrun.config import RunConfig
 from dlrun.files import append_text
 from dlrun.run_folder import RunFolder
 
+SAME = ("seed", "runs_dir", "rerun", "task", "acknowledge", "guards", "baselines")
+"""Keys that make no other model to choose from."""
+
 
 def path(runs_dir: Path) -> Path:
     """One JSON object a line: each opening of a test set by the runs of a folder."""
@@ -53,7 +56,7 @@ def selected_on(configs: list[dict[str, Any]]) -> dict[str, int]:
     """How many different configurations, seeds apart, were scored on each validation set."""
     seen: dict[str, set[str]] = {}
     for config in configs:
-        rest = {k: v for k, v in config.items() if k not in ("seed", "runs_dir", "rerun", "task", "acknowledge", "guards", "baselines")}
+        rest = {k: v for k, v in config.items() if k not in SAME}
         rest["trainer"] = {k: v for k, v in rest["trainer"].items() if k not in ("device", "plots")}
         seen.setdefault(validation_id(config), set()).add(json.dumps(rest, sort_keys=True))
     return {key: len(texts) for key, texts in seen.items()}

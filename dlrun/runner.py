@@ -41,6 +41,8 @@ def run(config: RunConfig, overrides: list[str]) -> dict[str, Any]:
     config = config.with_source(parts.dataset.resolve_source())
     origin = find_run(config.init_from, Path(config.runs_dir)) if config.init_from else None
     more = {"init_from": origin.path.name} if origin else {}
+    if content := getattr(parts.dataset, "fingerprint", None):
+        more["data"] = content
     folder = RunFolder(Path(config.runs_dir) / config.task / config.signature(**more))
     with lifecycle.opened(folder, config, overrides) as finished:
         if finished:

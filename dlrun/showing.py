@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dlrun.assembly import Parts
-from dlrun.contracts import Bags, Column, Data, TargetSpec
+from dlrun.contracts import Bags, Column, Data, Dataset, TargetSpec
 
 
 def layers(parts: Parts) -> tuple[str, list[str], list[list[Any]]]:
@@ -28,18 +28,17 @@ def layers(parts: Parts) -> tuple[str, list[str], list[list[Any]]]:
     return title, ["layer", "kind", "output shape", "parameters"], rows
 
 
-def card(parts: Parts, data: Data) -> list[list[Any]]:
+def card(dataset: Dataset, data: Data) -> list[list[Any]]:
     """What the data are: rows, shapes, types, ranges, classes, and three rows as a person reads them."""
     rows: list[list[Any]] = [["source", data.source]]
+    spec = dataset.spec
     for part, there in (("train", data.train), ("test", data.test)):
         if there is None:
             continue
         rows.append([f"{part} rows", f"{len(there):,}"])
-        rows += [
-            [f"{part} {name}", _column(column, parts.spec.inputs[name].shape)] for name, column in there.inputs.items()
-        ]
-        rows += [[f"{part} {name}", _target(t, parts.spec.targets[name])] for name, t in there.targets.items()]
-    described = [parts.dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
+        rows += [[f"{part} {name}", _column(c, spec.inputs[name].shape)] for name, c in there.inputs.items()]
+        rows += [[f"{part} {name}", _target(t, spec.targets[name])] for name, t in there.targets.items()]
+    described = [dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
     rows += [[f"train[{i}]", text if len(text) <= 300 else text[:299] + "…"] for i, text in enumerate(described)]
     return rows
 
@@ -51,7 +50,11 @@ def _column(column: Column, shape: tuple[int, ...]) -> str:
             f"multi-hot {_shape(shape)}, kept as indices {int(column.values.min())} to {int(column.values.max())}; "
             f"{sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
         )
-    return f"{_shape(column.shape[1:])} {_dtype(column)}, {float(column.min()):g} to {float(column.max()):g}"
+    missing = int(column.isnan().sum()) if column.is_floating_point() else 0
+    known = column[~column.isnan()] if missing else column
+    ranges = f"{float(known.min()):g} to {float(known.max()):g}" if known.numel() else "all missing"
+    more = f", {missing:,} missing" if missing else ""
+    return f"{_shape(column.shape[1:])} {_dtype(column)}, {ranges}{more}"
 
 
 def _target(values: Tensor, target: TargetSpec) -> str:

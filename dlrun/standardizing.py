@@ -46,4 +46,4 @@ def adapt(model: nn.Module, spec: DataSpec, rows: Rows, split: Split) -> None:
         index = torch.from_numpy(split.train).to(column.device)
         values = column if given.standardize == "pool" else column.index_select(0, index)
         assert isinstance(layer, normalization.Normalization)
-        layer.adapt(values / given.divide_by)
+        layer.adapt(values if given.divide_by == 1.0 else values / given.divide_by)

@@ -19,6 +19,9 @@ from dlrun.run_folder import RunFolder
 
 Row = dict[str, Any]
 
+RISE = 1.02
+"""A validation loss that ends above its lowest value times this has risen."""
+
 
 def make(
     config: RunConfig, overrides: list[str], parts: Parts, data: Data, splits: list[Split], folder: RunFolder,
@@ -129,8 +132,7 @@ def remark(rows: list[Row]) -> str:
         return "one epoch: over- or underfitting can't be told"
     if best == last:
         return f"validation loss was still falling at epoch {last}: it may train longer"
-    rise = mean[last] / mean[best] - 1 if mean[best] > 0 else 0.0
-    if rise > 0.02:
+    if mean[last] > RISE * mean[best] > 0:
         return f"overfits after epoch {best}: validation loss rises from {mean[best]:.4f} to {mean[last]:.4f}"
     return f"validation loss is lowest at epoch {best} ({mean[best]:.4f}) and flat from there"
 

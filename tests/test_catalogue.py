@@ -20,12 +20,17 @@ from dlrun.claims import read as read_experiment
 from dlrun.cli import main
 from dlrun.compose import CONFIGS
 from dlrun.config import TrainerConfig
-from dlrun.reproducing import BEGIN, END
+from dlrun.results_block import BEGIN, END
 
 HERE = Path(registry.__file__).parent
 COMPONENTS = [(group, name) for group in registry.PACKAGES for name in registry.names(group)]
 TASKS = sorted(f.stem for f in (CONFIGS / "task").glob("*.yaml"))
-SEVERAL = ("metrics", "callbacks", "guards", "baselines")  # groups whose YAML stands under its name, for several may be chosen
+SEVERAL = (
+    "metrics",
+    "callbacks",
+    "guards",
+    "baselines",
+)  # groups whose YAML stands under its name, for several may be chosen
 WIDEST = 110
 
 
@@ -114,6 +119,7 @@ def test_a_task_runs_shrunk_to_two_batches(task, project, capsys):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["status"] == "finished"
     assert summary["data_source"] == "sample"
+    assert summary["warnings"] == {}
     assert summary["metrics"]["val"] or summary["metrics"]["test"]
     assert set(summary["baseline"]) == {*summary["metrics"]["val"], *summary["metrics"]["test"]} - {"loss", "penalty"}
     assert all(row["verdict"] == "not compared: sample data" for row in summary["book"])
@@ -129,8 +135,31 @@ def test_a_task_runs_shrunk_to_two_batches(task, project, capsys):
     assert left == []
 
 
+def test_what_a_task_acknowledges_is_there(project):
+    from dataclasses import replace
+
+    from dlrun.assembly import assemble
+    from dlrun.commands import train
+    from dlrun.guarding import Context, findings
+
+    composer, looked = train.composer_for([], []), set()
+    for task in TASKS:
+        if "\nacknowledge: [" not in (CONFIGS / "task" / f"{task}.yaml").read_text(encoding="utf-8"):
+            continue
+        config = train.check(composer, [f"task={task}", "dataset.source=sample"], False)
+        parts = assemble(config)
+        data = parts.dataset.load()
+        targets = next(iter(data.train.targets.values())).numpy()
+        splits = parts.evaluation.splits(targets, 0, len(data.train) / data.spec.rows["train"])
+        found = findings(Context(replace(config, acknowledge=[]), parts, data, splits))
+        assert set(config.acknowledge) <= set(found), task
+        looked |= set(config.acknowledge)
+    assert looked == {"last_layer", "narrow_layer", "normalisation"}
+
+
 @pytest.mark.parametrize("name", experiments())
 def test_every_claim_is_about_a_run_and_a_value_that_it_reports(name, project):
+    from dlrun.assembly import assemble
     from dlrun.commands import train
 
     folder = experiments()[name]
@@ -139,12 +168,13 @@ def test_every_claim_is_about_a_run_and_a_value_that_it_reports(name, project):
     assert experiment.claims
     composer = train.composer_for([], [])
     configs = {task: train.check(composer, [f"task={task}"], False) for task in experiment.runs}
+    metrics = {task: set(assemble(config).metrics) for task, config in configs.items()}
     for claim in experiment.claims:
         assert claim.low <= claim.high
         assert claim.expected is None or claim.low <= claim.expected <= claim.high, claim.claim
         for task in {claim.run, claim.minus} - {None}:
             for metric in {claim.metric, claim.minus_metric} - {None}:
-                reports(configs[task], metric)
+                reports(configs[task], metrics[task], metric)
     assert {c.run for c in experiment.claims} - {None} <= set(experiment.runs)
     assert any(c.run is None for c in experiment.claims) == bool(experiment.demo)
     text = (folder / "README.md").read_text(encoding="utf-8")
@@ -152,15 +182,15 @@ def test_every_claim_is_about_a_run_and_a_value_that_it_reports(name, project):
     assert f"dlrun reproduce {name} " in text
 
 
-def reports(config: Any, path: str) -> None:
-    """Fail where a run of this config has no such value."""
+def reports(config: Any, metrics: set[str], path: str) -> None:
+    """Fail where a run of this config, with these metrics, has no such value."""
     part, metric, *field = path.split(".")
     evaluation = config.evaluation.args
     assert part in ("train", "val", "test", "baseline", "parameters"), path
     if part == "parameters":
         assert (metric, field) == ("total", []), path
         return
-    assert metric in {*config.metrics, *(["loss"] if part != "baseline" else [])}, path
+    assert metric in {*metrics, *(["loss"] if part != "baseline" else [])}, path
     if part == "val":
         assert evaluation.get("validation", 1), path
     if part == "test":

@@ -34,7 +34,9 @@ def runs(project: Path) -> Path:
         ("dlrun train evaluation=kfold evaluation.n_s", ["evaluation.n_splits="]),
         ("dlrun train evaluation=holdout evaluation.n_s", []),
         ("dlrun show loss=mean", []),
-        ("dlrun train metrics=[accuracy,mae,m", ["metrics=[accuracy,mae,mae", "metrics=[accuracy,mae,mse"]),
+        ("dlrun train metrics=[accuracy,mae,ms", ["metrics=[accuracy,mae,mse"]),
+        ("dlrun reproduce reuters_b", ["reuters_bottleneck"]),
+        ("dlrun reproduce boston st", ["strict="]),
         ("dlrun train 'callbacks=[early", ["callbacks=[early_stopping"]),
         ("dlrun train -m optimizer=adam,rm", ["optimizer=adam,rmsprop"]),
         ("dlrun train --mul", ["--multirun"]),
@@ -111,7 +113,7 @@ def test_completion_is_quick_and_imports_no_torch(project):
 
 LINES = [
     ("dlrun tr", "dlrun train "),
-    ("dlrun train task=mn", "dlrun train task=mnist_dense "),
+    ("dlrun train task=points", "dlrun train task=points_2d_linear "),
     ("dlrun train task=imdb_dense optimizer=rm", "dlrun train task=imdb_dense optimizer=rmsprop "),
     ("dlrun train trainer.ep", "dlrun train trainer.epochs="),
     ("dlrun train 'metrics=[accuracy,bin", "dlrun train 'metrics=[accuracy,binary_accuracy"),

@@ -130,6 +130,17 @@ def test_check_of_what_is_missing(notes, capsys):
     assert not (notes / "cache").exists()
 
 
+def test_check_without_names_is_of_what_is_cached(notes, capsys):
+    assert data("fetch", "notes") == 0
+    (notes / "cache" / "notes" / "two.txt").unlink()
+    capsys.readouterr()
+    assert data("check") == 0
+    assert states(capsys) == {"one.txt": "right"}
+    (notes / "cache" / "notes" / "one.txt").write_bytes(b"other")
+    assert data("check") == 3
+    assert states(capsys) == {"one.txt": "wrong"}
+
+
 def test_made_rows_and_the_users_own_have_nothing_to_fetch(notes, capsys):
     for action in ("fetch", "check"):
         assert data(action, "line") == 0

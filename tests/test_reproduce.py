@@ -10,10 +10,12 @@ import pytest
 from dlrun import claims
 from dlrun.claims import Claim
 from dlrun.cli import main
-from dlrun.reproducing import BEGIN, END, Done, judge, markdown, results_file, write_block
+from dlrun.reproducing import Done, judge
+from dlrun.results_block import BEGIN, END, markdown, results_file, write_block
 from dlrun.run_folder import RunFolder
 
-SMALL = ["trainer.epochs=1", "trainer.plots=false"]
+PLAIN = "trainer.plots=false"  # changes no result
+SMALL = ["trainer.epochs=1", PLAIN]
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def question(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     folder.joinpath("README.md").write_text(f"# Steps\n\n{BEGIN}\nold\n{END}\n\nafter\n")
     monkeypatch.setattr(claims, "EXPERIMENTS", project / "experiments")
-    monkeypatch.setattr("dlrun.reproducing.__file__", str(project / "dlrun" / "reproducing.py"))
+    monkeypatch.setattr("dlrun.results_block.__file__", str(project / "dlrun" / "results_block.py"))
     return folder
 
 
@@ -41,25 +43,22 @@ def folders() -> dict[str, int]:
 
 def test_without_a_name_the_questions_are_listed(question, capsys):
     assert main(["reproduce"]) == 0
-    assert capsys.readouterr().out == (
-        "experiment\tquestion\truns\tclaims\nsteps\tDo more steps help?\t4\t4\n"
-    )
+    assert capsys.readouterr().out == ("experiment\tquestion\truns\tclaims\nsteps\tDo more steps help?\t4\t4\n")
     assert not Path("runs").exists()
 
 
 def test_every_run_is_done_once_and_judged(question, capsys):
-    assert main(["reproduce", "steps"]) == 0
+    assert main(["reproduce", "steps", PLAIN]) == 0
     first = capsys.readouterr()
     assert "steps · 4 runs" in first.out
-    lines = {line.split("  ")[0]: line for line in first.out.splitlines()}
     assert "within 0.1 or less" in first.out
-    assert "outside -1 or less" in lines["gd_batch_full"] or "outside -1 or less" in first.out
-    assert "steps: 2 claims hold, 1 do not, 0 runs failed" in first.out
+    assert "outside -1 or less" in first.out
+    assert "steps: claims that hold: 2, that do not: 1; runs that failed: 0" in first.out
     assert "strict=true makes it 4" in first.out
     assert "steps 4/4: gd_batch_full seed 1" in first.err
     before = folders()
     assert len(before) == 4
-    assert main(["reproduce", "steps", "strict=true"]) == 4
+    assert main(["reproduce", "steps", "strict=true", PLAIN]) == 4
     assert folders() == before
     assert capsys.readouterr().err.count("finished before") == 4
 
@@ -81,7 +80,7 @@ def test_an_interrupted_reproduce_goes_on(question, monkeypatch, capsys):
     assert len(folders()) == 2
     assert main(["reproduce", "steps", *SMALL]) == 0
     assert len(folders()) == 4
-    assert "not compared: changed by trainer.epochs=1" in capsys.readouterr().out
+    assert "not compared: changed" in capsys.readouterr().out
 
 
 def test_seeds_and_folder_are_chosen(question, capsys):
@@ -98,11 +97,11 @@ def test_a_run_that_fails_stops_no_other(question, capsys):
     shown = capsys.readouterr()
     assert shown.out.count("seed 0 failed: ") == 2
     assert "not measured" in shown.out
-    assert "2 runs failed" in shown.out
+    assert "runs that failed: 2" in shown.out
 
 
 def test_write_renews_the_block_and_nothing_else(question, capsys):
-    assert main(["reproduce", "steps", "write=true"]) == 0
+    assert main(["reproduce", "steps", "write=true", PLAIN]) == 0
     text = (question / "README.md").read_text()
     start, stop = text.index(BEGIN), text.index(END)
     assert text[:start] == "# Steps\n\n"
@@ -110,11 +109,11 @@ def test_write_renews_the_block_and_nothing_else(question, capsys):
     block = text[start:stop]
     assert "old" not in block
     assert "| `gd_batch_full` | further off, less that of gd_batch_mini | - | " in block
-    assert "`dlrun reproduce steps seeds=0,1`: " in block
+    assert "`dlrun reproduce steps seeds=0,1 trainer.plots=false`: " in block
     assert "torch " in block
     assert "commit " in block
     assert "4 runs, " in block
-    assert main(["reproduce", "steps", "write=true", "dataset.source=sample"]) == 0
+    assert main(["reproduce", "steps", "write=true", "dataset.source=sample", PLAIN]) == 0
     assert "README left as it was: sample data" in capsys.readouterr().out
     assert (question / "README.md").read_text() == text
 
@@ -125,7 +124,7 @@ def test_write_needs_a_place_to_write_to(question, monkeypatch, capsys):
     assert BEGIN in capsys.readouterr().err
     assert main(["reproduce", "steps", "write=true", *SMALL]) == 2
     assert "changed by trainer.epochs=1" in capsys.readouterr().err
-    monkeypatch.setattr("dlrun.reproducing.__file__", str(question / "site-packages" / "dlrun" / "reproducing.py"))
+    monkeypatch.setattr("dlrun.results_block.__file__", str(question / "site-packages" / "dlrun" / "results_block.py"))
     assert main(["reproduce", "steps", "write=true"]) == 2
     assert "no file of a checkout" in capsys.readouterr().err
     assert not Path("runs").exists()
@@ -149,6 +148,23 @@ def test_wrong_words_run_nothing(question, words, told, capsys):
     assert main(["reproduce", *words]) == 2
     assert told in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_a_demo_that_is_not_there_is_told(question, capsys):
+    question.joinpath("experiment.yaml").write_text("question: q\ndemo: clock_lookups\n")
+    assert main(["reproduce", "steps"]) == 2
+    assert "no demo is called 'clock_lookups' Did" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_demo_that_fails_stops_no_run(question, capsys):
+    text = (question / "experiment.yaml").read_text()
+    question.joinpath("experiment.yaml").write_text(text.replace("seeds: [0, 1]", "seeds: [0]\ndemo: clock_lookup"))
+    Path("runs").mkdir()
+    Path("runs", "demos").write_text("a file where the folder should be")
+    assert main(["reproduce", "steps", *SMALL]) == 4
+    shown = capsys.readouterr().out
+    assert "demo clock_lookup failed: can't write runs/demos/clock_lookup/results.json" in shown
+    assert "steps · 2 runs" in shown
 
 
 def test_a_demo_is_run_and_its_values_are_kept(question, capsys):

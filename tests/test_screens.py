@@ -247,7 +247,15 @@ def summary(project: Path, **more: Any) -> dict[str, Any]:
     made = {
         "task": "imdb_dense", "signature": "0a1b2c3d", "status": "finished", "data_source": "real", "seed": 7,
         "metrics": {"val": {"loss": value, ODD: value}, "test": {"loss": 0.3, ODD: 0.88}},
-        "baseline": {ODD: {"value": 0.5, "kind": "most frequent class"}},
+        "baseline": {
+            ODD: {
+                "value": 0.5, "kind": "most frequent class", "result": 0.88, "beaten": True, "unbeaten": [],
+                "all": {
+                    "majority": {"kind": "most frequent class", "reads_inputs": False, "mean": 0.5, "std": 0.0, "n": 1},
+                    "chance": {"kind": "random class", "reads_inputs": False, "mean": 0.31, "std": 0.02, "n": 10},
+                },
+            }
+        },
         "seconds": 12.34, "device": "cpu", "book": [],
     }  # fmt: skip
     (project / "runs/imdb_dense/0a1b2c3d").mkdir(parents=True, exist_ok=True)
@@ -260,9 +268,12 @@ def test_the_report_has_result_baseline_remark_and_files(screen, project):
     reporting.report(summary(project), Path("runs"))
     text = screen.out.getvalue()
     assert "imdb_dense · seed 7 · cpu · 12.3 s" in text
-    (row,) = (line for line in screen.lines if line.startswith(ODD))
+    row = next(line for line in screen.lines if line.startswith(ODD))
     for shown in ("0.8512 ± 0.0123 (n=2)", "0.88", "0.5 (most frequent class)"):
         assert shown in row
+    assert any(line.split()[0] == "majority" and line.endswith("0.5") for line in screen.lines if line)
+    assert any(line.startswith("chance") and line.endswith("0.31 ± 0.02") for line in screen.lines)
+    assert "beats every baseline" in text
     assert "overfits after epoch 2" in text
     assert "files: runs/imdb_dense/0a1b2c3d/" in text
     assert "SAMPLE" not in text

@@ -9,8 +9,7 @@
 list    every dataset and its files, with their bytes: cached, in a mirror (a folder), or missing.
 fetch   bring all files of these datasets into the cache (DLRUN_DATA), from the mirrors (DLRUN_MIRROR) or the
         official address; each is checked by its SHA-256.
-check   hash what is cached; exit code 3 if a file is wrong or missing. Without a name: every dataset that has
-        files in the cache.
+check   hash the files; exit code 3 if one is wrong or missing. Without a name: whatever is in the cache.
 card    shapes, types, ranges, class counts and three rows. The keys are the dataset's own (source=sample);
         output= writes a sheet of 25 pictures with their labels, where the rows are pictures.
 
@@ -26,15 +25,11 @@ Examples
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from dlrun import cards, console
 from dlrun.commands._words import split_plugins, take
 from dlrun.errors import ConfigError, DataError, Problem, available, nearest
-
-if TYPE_CHECKING:
-    from dlrun.assembly import Parts
 
 ACTIONS = ("list", "fetch", "check", "card")
 
@@ -110,13 +105,14 @@ def _fetch(names: list[str]) -> int:
 def _check(names: list[str]) -> int:
     chosen = [(name, cards.files_of(name)) for name in cards.known(names)]
     if not names:
-        chosen = [(name, files) for name, files in chosen if any(f.path.exists() for f in files)]
+        there = [(name, tuple(f for f in files if f.path.exists())) for name, files in chosen]
+        chosen = [(name, files) for name, files in there if files]
     rows, problems = [], []
     for name, files in chosen:
         for file in files:
             problem = cards.checked(file)
-            there = file.path.exists()
-            rows.append([name, file.name, f"{file.bytes:,}", ("wrong" if there else "missing") if problem else "right"])
+            verdict = ("wrong" if file.path.exists() else "missing") if problem else "right"
+            rows.append([name, file.name, f"{file.bytes:,}", verdict])
             problems += [f"{file.path}: {problem}"] if problem else []
         if not files:
             rows.append([name, "-", "-", f"{cards.without_files(name)}: nothing to check"])
@@ -148,9 +144,8 @@ def _card(names: list[str], keys: list[str], folders: list[str]) -> int:
     from dlrun.showing import card
 
     data = dataset.load()
-    parts = cast("Parts", SimpleNamespace(spec=dataset.spec, dataset=dataset))
     sample = data.source == "sample"
-    console.table(["part", "what it holds"], card(parts, data), f"Data · {name}", whole=["part"], sample=sample)
+    console.table(["part", "what it holds"], card(dataset, data), f"Data · {name}", whole=["part"], sample=sample)
     if path and pictures:
         count = cards.sheet(data, pictures, path, f"{name}, training rows{' · SAMPLE DATA' if sample else ''}")
         console.say(f"{count} pictures: {path}")

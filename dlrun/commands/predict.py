@@ -89,10 +89,22 @@ def _from_input(run: Loaded, word: str) -> tuple[list[str], Tensor, list[str]]:
     import torch
 
     files = word.split(",")
-    words = files if any(Path(f).is_file() for f in files) else [word]
-    outputs = [_predict(run, run.parts.dataset.encode(w)) for w in words]
-    readable = [w.encode(errors="backslashreplace").decode() for w in words]  # a terminal may send any bytes
-    return readable, torch.cat(outputs), []
+    words = files if any(_is_file(f) for f in files) else [word]
+    encoded = [run.parts.dataset.encode(w) for w in words]
+    named = [w.encode(errors="backslashreplace").decode() for w in words]  # a terminal may send any bytes
+    readable = [
+        name if len(rows) == 1 else f"{name}[{i}]"
+        for name, rows in zip(named, encoded, strict=True)
+        for i in range(len(rows))
+    ]
+    return readable, torch.cat([_predict(run, rows) for rows in encoded]), []
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except OSError:  # a text may be longer than any name of a file
+        return False
 
 
 def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Tensor, list[str]]:

@@ -2,11 +2,11 @@
 
   dlrun reproduce NAME… [seeds=0,1,2] [write=true] [strict=true] [key=value …]
 
-NAME is a folder of experiments/; `all` stands for every one; without a name they are listed. Runs what the
-question needs through the same code as `dlrun train`: finished runs are not repeated, and an interrupted
+NAME is a folder of experiments/; `all` stands for every one; without a name they are listed. Runs what
+the question needs through the same code as `dlrun train`: finished runs are not repeated, and an interrupted
 reproduce goes on where it was. Then every claim is shown beside the mean over the seeds, its spread
-(standard deviation), how many seeds there are, and whether the mean is within the bounds. Other key=value words go to
-every run; figures of sample data or of changed tasks are shown and not compared with the book.
+(standard deviation), how many seeds there are, and whether the mean is within the bounds. Other key=value
+words go to every run; figures of sample data or of changed tasks are shown and not compared with the book.
 
 Exit code: 0 when all ran, whatever the verdicts; 4 when a run failed (the others run all the same). With
 strict=true a claim that does not hold is 4 too.
@@ -31,31 +31,20 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dlrun import console
-from dlrun.claims import Experiment, experiments, read, why_not
+from dlrun.claims import Experiment, experiments, read
+from dlrun.commands._asked import Asked, parse
 from dlrun.commands._words import take
 from dlrun.compose import Composer
-from dlrun.errors import ConfigError, DlrunError, Interrupted, Preempted, Problem, available, nearest
+from dlrun.errors import ConfigError, DlrunError, Interrupted, Preempted, Problem
 from dlrun.files import write_text
 
 log = logging.getLogger("dlrun")
-OPTIONS = {"seeds": "", "runs_dir": "runs", "write": "false", "strict": "false"}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A command line. seeds: empty for the experiment's own. words: what goes to every run."""
-
-    names: list[str]
-    seeds: list[int]
-    runs_dir: str
-    write: bool
-    strict: bool
-    words: list[str]
 
 
 def main(words: list[str]) -> int:
@@ -75,52 +64,13 @@ def main(words: list[str]) -> int:
     chosen = {name: found[name] for name in (found if "all" in asked.names else dict.fromkeys(asked.names))}
     composer = composer_for(dirs, plugins)
     _check(chosen, asked, composer)
-    outcomes = [_answer(name, experiment, asked, composer) for name, experiment in chosen.items()]
-    if len(outcomes) > 1:
-        console.say(f"{len(outcomes)} experiments: {', '.join(chosen)}")
-    return max(outcomes)
-
-
-def parse(words: list[str]) -> Asked:
-    """The words as names, options and overrides. Raises ConfigError with every wrong one."""
-    known = [*experiments(), "all"]
-    values, names, overrides = dict(OPTIONS), [], []
-    problems: list[Problem] = []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key in OPTIONS and equals:
-            values[key] = value
-        elif key in ("task", "seed"):
-            hint = "seeds=0,1,2 chooses the seeds; dlrun train runs a single task"
-            problems.append(Problem(key, "set by the experiment", hint))
-        elif equals or word.startswith(("+", "~")):
-            overrides.append(word)
-        elif word.startswith("-"):
-            problems.append(Problem(word, "no such flag", "dlrun reproduce --help"))
-        elif word in known:
-            names.append(word)
-        else:
-            hint = f"{nearest(word, known)} {available(known)}".strip()
-            problems.append(Problem("", f"no experiment is called '{word}'", hint))
-    for key in ("write", "strict"):
-        if values[key] not in ("true", "false"):
-            problems.append(Problem(key, f"expected true or false, received '{values[key]}'"))
-    seeds = [s.strip() for s in values["seeds"].strip("[]").split(",") if s.strip()]
-    if wrong := [s for s in seeds if not s.isdecimal()]:
-        problems.append(Problem("seeds", f"expected whole numbers such as 0,1,2, received '{', '.join(wrong)}'"))
-    if values["write"] == "true" and why_not(overrides, "real"):
-        message = f"results of runs {why_not(overrides, 'real')} are not written into a README"
-        problems.append(Problem("write", message, "leave the changes out"))
-    if problems:
-        raise ConfigError(problems)
-    numbers = list(dict.fromkeys(int(s) for s in seeds))
-    return Asked(names, numbers, values["runs_dir"], values["write"] == "true", values["strict"] == "true", overrides)
+    return max([_answer(name, experiment, asked, composer) for name, experiment in chosen.items()])
 
 
 def _check(chosen: dict[str, Experiment], asked: Asked, composer: Composer) -> None:
     """Every run's config, and every README to write, before anything runs. Raises ConfigError with all problems."""
     from dlrun.commands import train
-    from dlrun.reproducing import results_file
+    from dlrun.results_block import results_file
 
     problems: dict[tuple[str, str], Problem] = {}
     for task in dict.fromkeys(run for experiment in chosen.values() for run in experiment.runs):
@@ -136,35 +86,46 @@ def _check(chosen: dict[str, Experiment], asked: Asked, composer: Composer) -> N
 
 def _answer(name: str, experiment: Experiment, asked: Asked, composer: Composer) -> int:
     """Run one question and show its table; returns the exit code."""
-    from dlrun import reproducing as r
+    from dlrun import reproducing
+    from dlrun.reproducing import Done
 
     console.say(f"{name}: {experiment.question}")
-    measured = _demo(experiment.demo, Path(asked.runs_dir)) if experiment.demo else {}
     seeds = asked.seeds or experiment.seeds
-    done: list[r.Done] = []
+    measured: dict[str, float] = {}
+    done: list[Done] = []
     failed: list[str] = []
+    if experiment.demo:
+        with _going_on(f"demo {experiment.demo}", failed):
+            measured = _demo(experiment.demo, Path(asked.runs_dir))
     points = [(run, seed) for run in experiment.runs for seed in seeds]
     for i, (run, seed) in enumerate(points, 1):
         log.info("%s %d/%d: %s seed %d", name, i, len(points), run, seed)
-        try:
+        with _going_on(f"{run} seed {seed}", failed):
             done.append(_run(run, seed, asked, composer))
-        except (Interrupted, Preempted):
-            raise
-        except DlrunError as error:
-            console.error(error)
-            failed.append(f"{run} seed {seed} failed: {(str(error).splitlines() or [''])[0]}")
-    judged = r.judge(experiment.claims, done, measured)
-    r.show(name, judged, done)
+    judged = reproducing.judge(experiment.claims, done, measured)
+    reproducing.show(name, judged, done)
     for line in failed:
         console.say(line)
     broken = [j for j in judged if j.fails]
     holding = sum(j.verdict.startswith("within") for j in judged)
-    console.say(f"{name}: {holding} claims hold, {len(broken)} do not, {len(failed)} runs failed")
+    console.say(f"{name}: claims that hold: {holding}, that do not: {len(broken)}; runs that failed: {len(failed)}")
     if broken and not asked.strict:
         console.say("a claim that does not hold changes no exit code; strict=true makes it 4")
     if asked.write:
         _write(name, asked, judged, done, seeds, failed)
     return 4 if failed or (broken and asked.strict) else 0
+
+
+@contextmanager
+def _going_on(what: str, failed: list[str]) -> Iterator[None]:
+    """Show an error and note it in `failed`, so that the next run has its turn; being stopped ends all."""
+    try:
+        yield
+    except (Interrupted, Preempted):
+        raise
+    except DlrunError as error:
+        console.error(error)
+        failed.append(f"{what} failed: {(str(error).splitlines() or [''])[0]}")
 
 
 def _run(task: str, seed: int, asked: Asked, composer: Composer) -> Any:
@@ -191,12 +152,13 @@ def _demo(name: str, runs_dir: Path) -> dict[str, float]:
 
 def _write(name: str, asked: Asked, judged: Any, done: Any, seeds: list[int], failed: list[str]) -> None:
     """Renew the results block of a README, unless there are none to put there."""
-    from dlrun import reproducing as r
+    from dlrun import results_block
 
     if failed or any(d.summary["data_source"] == "sample" for d in done):
         console.say(f"{name}: README left as it was: {'runs failed' if failed else 'sample data'}")
         return
-    readme = r.results_file(experiments()[name])
+    readme = results_block.results_file(experiments()[name])
     told = [f"seeds={','.join(map(str, seeds))}", *asked.words] if done else []
-    r.write_block(readme, r.markdown(" ".join(["dlrun reproduce", name, *told]), judged, done))
+    command = " ".join(["dlrun reproduce", name, *told])
+    results_block.write_block(readme, results_block.markdown(command, judged, done))
     console.say(f"results written to {readme}")

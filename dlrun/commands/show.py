@@ -36,5 +36,7 @@ def main(words: list[str]) -> int:
     console.say(f"loss: {parts.loss.name} on {parts.loss.key}")
     data = parts.dataset.load()
     title = f"\nData · {config.dataset.name}"
-    console.table(["part", "what it holds"], card(parts, data), title, whole=["part"], sample=data.source == "sample")
+    console.table(
+        ["part", "what it holds"], card(parts.dataset, data), title, whole=["part"], sample=data.source == "sample"
+    )
     return 0

@@ -120,7 +120,11 @@ class Data:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What `build` of a file in `datasets/` returns; making one reads nothing."""
+    """What `build` of a file in `datasets/` returns; making one reads nothing.
+
+    A dataset whose files are not pinned has one attribute more, `fingerprint`, a text that changes with their
+    content: it enters the signature, so that a run on changed data is another run.
+    """
 
     spec: DataSpec
 
@@ -133,7 +137,7 @@ class Dataset(Protocol):
         ...
 
     def encode(self, raw: str) -> Rows:
-        """One new row from what a user types: a text, or the path of a file; its targets are empty.
+        """New rows from what a user types, one from a text, or all of a file; their targets are empty.
         Raises DataError when it can't be read as such."""
         ...
 

@@ -33,7 +33,7 @@ class Loss(Protocol):
 class Metric(Protocol):
     """A measure that sums over batches: `update` gives a state that may be added to others, `compute` turns
     the sum into a number. state_size: S of that state. higher_is_better: for choosing the best epoch.
-    key: the target it reads."""
+    key: the target it reads. A metric that goes by another name than its file's has it as `name`."""
 
     key: str
     state_size: int

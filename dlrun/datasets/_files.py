@@ -98,7 +98,7 @@ def read_verified(file: File) -> bytes:
     """The content of `file`, hashed now: for formats that are only safe to read from trusted bytes."""
     content = fetch(file).read_bytes()
     if hashlib.sha256(content).hexdigest() not in file.accepted:
-        _mark_path(file.path).unlink(missing_ok=True)  # the next fetch will look for itself
+        mark_path(file.path).unlink(missing_ok=True)  # the next fetch will look for itself
         raise DataError(f"{file.path} changed since it was checked; run the command again to replace it")
     return content
 
@@ -141,20 +141,20 @@ def _cached_problem(file: File) -> str:
     try:
         stat = file.path.stat()
     except OSError as error:
-        return _reason(error)
+        return reason(error)
     mark = _read_mark(file.path)
     if mark and mark[0] in file.accepted and mark[1:] == (stat.st_size, stat.st_mtime_ns):
         return ""
     try:
-        problem = _content_problem(file.path, file)
+        problem = content_problem(file.path, file)
     except OSError as error:
-        return _reason(error)
+        return reason(error)
     if not problem:
         _write_mark(file.path, file.path)
     return problem
 
 
-def _content_problem(path: Path, file: File) -> str:
+def content_problem(path: Path, file: File) -> str:
     received = _sha256(path)
     if received in file.accepted:
         return ""
@@ -169,14 +169,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _mark_path(path: Path) -> Path:
+def mark_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.checked")
 
 
 def _read_mark(path: Path) -> tuple[str, int, int] | None:
     """SHA-256, bytes and time [ns] of `path` when it was last hashed, if that is known."""
     try:
-        mark = json.loads(_mark_path(path).read_text())
+        mark = json.loads(mark_path(path).read_text())
         return mark["sha256"], mark["bytes"], mark["mtime_ns"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -186,7 +186,7 @@ def _write_mark(content: Path, target: Path) -> None:
     """Record that `content`, which is `target` or becomes it, was hashed. A mark only saves time."""
     stat = content.stat()
     facts = {"sha256": _sha256(content), "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    with suppress(OSError), written_aside(_mark_path(target)) as part:
+    with suppress(OSError), written_aside(mark_path(target)) as part:
         part.write_text(json.dumps(facts))
 
 
@@ -197,21 +197,21 @@ def _bring(address: str, file: File) -> str:
             if urlsplit(address).scheme in ("http", "https"):
                 download(address, part)
             else:
-                shutil.copyfile(_local(address), part)
-            if problem := _content_problem(part, file):
+                shutil.copyfile(local_path(address), part)
+            if problem := content_problem(part, file):
                 raise ValueError(problem)
             _write_mark(part, file.path)  # a rename keeps size and time
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
-        return _reason(error)
+        return reason(error)
     return ""
 
 
-def _local(address: str) -> Path:
+def local_path(address: str) -> Path:
     parts = urlsplit(address)
     return Path(url2pathname(parts.path) if parts.scheme == "file" else address).expanduser()
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
     text = " ".join(str(error).split())

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from dlrun.layers._spec import TensorSpec, require_values
 
+PORTION = 65_536  # rows
+
 
 def build(inputs: TensorSpec) -> nn.Module:
     """Keras's Normalization over all axes but the first (book sections 3.6.2 and 4.3.1), to be adapted before use.
@@ -32,11 +34,10 @@ class Normalization(nn.Module):
     def adapt(self, values: Tensor) -> None:
         """Learn from rows [N, *shape], leaving missing values out; N is the divisor, as in numpy. What does not
         vary keeps the divisor 1, and so becomes 0."""
-        values = values.double()
-        there = ~values.isnan()
-        count = there.sum(0).clamp(min=1)
-        mean = values.nan_to_num(nan=0.0).sum(0) / count
-        std = (((values - mean) ** 2).nan_to_num(nan=0.0).sum(0) / count).sqrt()
+        count = (~values.isnan()).sum(0).clamp(min=1)
+        parts = values.split(PORTION)  # float64 copies of everything at once would be most of the memory
+        mean = sum(part.double().nansum(0) for part in parts) / count
+        std = (sum(((part.double() - mean) ** 2).nansum(0) for part in parts) / count).sqrt()
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-12 * mean.abs().clamp(min=1e-300), std, 1.0))
 

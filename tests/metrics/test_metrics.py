@@ -26,6 +26,7 @@ FITS = {
     "categorical_accuracy": ["multiclass"],
     "mae": list(TARGETS),
     "mse": list(TARGETS),
+    "auto": list(TARGETS),
 }
 ALL = [(name, kind) for name in NAMES for kind in FITS.get(name, [])]
 
@@ -47,8 +48,16 @@ def cut(draws: tuple[dict, dict], rows: slice) -> tuple[dict, dict]:
     return tuple({name: x[rows] for name, x in part.items()} for part in draws)
 
 
+def meant(name: str, kind: str) -> str:
+    """Which metric it is: `auto` is two."""
+    if name != "auto":
+        return name
+    return "accuracy" if kind in ("binary", "multiclass", "multilabel") else "mae"
+
+
 def by_hand(name: str, kind: str, outputs: dict, targets: dict) -> float:
     p, y = outputs["y"].double(), targets["y"].double()
+    name = meant(name, kind)
     if name in ("mae", "mse"):
         y = torch.eye(C)[targets["y"]] if kind == "multiclass" else y
         error = (p - y).abs() if name == "mae" else (p - y) ** 2
@@ -64,7 +73,8 @@ def test_value_mask_and_sum_over_batches(name, kind):
     expected = by_hand(name, kind, *draws)
     whole = metric.update(*draws, None)
     assert metric.key == "y"
-    assert metric.higher_is_better == ("accuracy" in name)
+    assert metric.higher_is_better == ("accuracy" in meant(name, kind))
+    assert name != "auto" or metric.name == meant(name, kind)
     assert whole.ndim == 1
     assert metric.compute(whole) == pytest.approx(expected, rel=1e-5)
     parts = sum(metric.update(*cut(draws, rows), None) for rows in (slice(0, 5), slice(5, 9)))
