@@ -89,7 +89,7 @@ class Composer:
         for group in self._rechosen(words, choices, mode):
             # What the task says about this group is about the component that it had chosen.
             own = [w for w in words if w.lstrip("+~").startswith((f"{group}=", f"{group}."))]
-            config[group] = self._hydra_compose(own, mode)[0][group]
+            config[group] = self._hydra_compose(own, mode)[0].get(group, {})  # [] leaves nothing of a group
         return config, choices
 
     def _rechosen(self, words: list[str], choices: dict[str, Any], mode: RunMode) -> list[str]:
@@ -101,14 +101,14 @@ class Composer:
             return []
         of_task = self._hydra_compose([f"task={task}"], mode)[0]
         chosen = self._hydra_compose(words, mode)[0]
-        return [g for g in groups if _component(of_task[g]) != _component(chosen[g])]
+        return [g for g in groups if _component(of_task.get(g)) != _component(chosen.get(g))]
 
     def _hydra_compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
         try:
             config = self.hydra.compose_config(
                 "config", overrides=list(words), run_mode=mode, validate_sweep_overrides=False
             )
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
             raise ConfigError(str(error).split("\nSee https")[0].strip()) from None
         self._refuse_foreign_hydra_node(config, words, mode)
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
@@ -169,6 +169,9 @@ class Composer:
     def _check_group(self, word: str, override: Override) -> tuple[str | None, list[Problem]]:
         """Is every option that the word names there? Returns the word, mended where it can be."""
         group, options = override.key_or_group, self.options(override.key_or_group)
+        if override.value() is None and not override.is_delete() and group != "task":
+            message = "expected a name, received null"
+            return None, [Problem(group, message, available(options), f"command line: {word}")]
         wanted = _values(override)
         bad = [w for w in wanted if w not in options]
         problems = [

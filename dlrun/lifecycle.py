@@ -11,7 +11,7 @@ import yaml
 
 from dlrun import console, signals
 from dlrun.config import RunConfig
-from dlrun.errors import DlrunError, Interrupted, Preempted
+from dlrun.errors import ConfigError, DataError, DlrunError, Interrupted, Preempted
 from dlrun.files import write_text
 from dlrun.run_folder import RunFolder
 
@@ -26,6 +26,7 @@ def opened(folder: RunFolder, config: RunConfig, overrides: list[str]) -> Iterat
     finished, failed or preempted.
     """
     folder.lock()
+    new = not folder.config.exists()
     try:
         if config.rerun and _left_over(folder):
             log.info("rerun: the old run is kept as %s", folder.move_aside())
@@ -36,6 +37,10 @@ def opened(folder: RunFolder, config: RunConfig, overrides: list[str]) -> Iterat
         write_text(folder.overrides, yaml.safe_dump(overrides))
         with console.logging_to(folder.log), signals.caught(), _status(folder):
             yield None
+    except (ConfigError, DataError):
+        if new and not folder.metrics.exists():
+            folder.remove()  # nothing was trained, so nothing is left behind
+        raise
     finally:
         folder.unlock()
 

@@ -32,7 +32,8 @@ def report(summary: dict[str, Any], runs_dir: Path) -> None:
     _baselines(summary["baseline"], sample)
     _book(summary["book"])
     console.say(remark(RunFolder(folder).read_rows()))
-    console.say(f"files: {folder}/  (summary.json, metrics.jsonl, plots/, checkpoints/)")
+    more = ", artifacts/" if RunFolder(folder).artifacts.is_dir() else ""
+    console.say(f"files: {folder}/  (summary.json, metrics.jsonl, plots/, checkpoints/{more})")
 
 
 def _baselines(judged: dict[str, Any], sample: bool) -> None:

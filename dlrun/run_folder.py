@@ -6,8 +6,10 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,12 @@ class RunFolder:
         self.lock()
         held.close()
         return old
+
+    def remove(self) -> None:
+        """Delete the folder, and its task's where that is left empty. For the only writer."""
+        shutil.rmtree(self.path)
+        with suppress(OSError):
+            self.path.parent.rmdir()
 
     def read_status(self) -> dict[str, Any]:
         """`{"state", "pid", "host", "heartbeat", …}`; state is `running`, `finished`, `failed`, `preempted`, and

@@ -193,11 +193,12 @@ class Run:
 
     def tables(self, name: str, rows: Rows, index: np.ndarray, weights: State) -> None:
         """Metrics that are tables, each as CSV and as a picture among the artifacts."""
+        mark = " · SAMPLE DATA" if self.config.dataset.args["source"] == "sample" else ""
         for metric, table in tabulate(self.parts, rows, index, weights, self.config, self.device).items():
             path = self.folder.artifacts / f"{metric}-{name}.csv"
             write_text(path, "".join(",".join(f"{v:g}" for v in row) + "\n" for row in table))
             with writing(path.with_suffix(".png")) as aside:
-                self.parts.tables[metric].draw(table, aside, f"{self.config.task} · {name}")
+                self.parts.tables[metric].draw(table, aside, f"{self.config.task} · {name}{mark}")
 
 
 def load_into(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:

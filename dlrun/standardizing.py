@@ -1,5 +1,5 @@
-"""Standardised inputs as the first layer of a model: its mean and deviation belong to the weights, so each fold
-has its own, a checkpoint carries them, and new rows are treated alike."""
+"""Standardised inputs and targets as the first and the last layer of a model: mean and deviation belong to the weights,
+so each fold has its own, a checkpoint carries them, and new rows are treated alike."""
 
 from __future__ import annotations
 
@@ -11,39 +11,60 @@ from torch import Tensor, nn
 from dlrun.contracts import Bags, Column, DataSpec, Rows, Split
 from dlrun.layers import normalization
 from dlrun.layers._spec import TensorSpec
+from dlrun.layers.normalization import Normalization
 
 
 class Standardized(nn.Module):
-    """A model behind one `Normalization` per input that asks for it."""
+    """A model between the `Normalization` of each input and of each target that asks for one; that of a target is
+    undone on the model's output, so that predictions, losses and metrics are in the target's own unit."""
 
     def __init__(self, model: nn.Module, spec: DataSpec):
         super().__init__()
-        self.asking = [name for name, given in spec.inputs.items() if given.standardize != "no"]
+        self.inputs = [name for name, given in spec.inputs.items() if given.standardize != "no"]
         # A list, because a ModuleDict refuses some names that an input may have.
-        self.normalizations = nn.ModuleList(normalization.build(TensorSpec.of(spec.inputs[n])) for n in self.asking)
+        self.normalizations = nn.ModuleList(normalization.build(TensorSpec.of(spec.inputs[n])) for n in self.inputs)
+        self.targets = asking_targets(spec, model)
+        self.scales = nn.ModuleList(normalization.build(TensorSpec(spec.targets[n].shape)) for n in self.targets)
         self.model = model
         self.output_activations = model.output_activations
 
     def forward(self, inputs: Mapping[str, Column]) -> dict[str, Tensor]:
         """See the model inside."""
-        changed = {n: layer(inputs[n]) for n, layer in zip(self.asking, self.normalizations, strict=True)}
+        changed = {n: layer(inputs[n]) for n, layer in zip(self.inputs, self.normalizations, strict=True)}
         outputs: dict[str, Tensor] = self.model({**inputs, **changed})
+        for name, scale in zip(self.targets, self.scales, strict=True):
+            assert isinstance(scale, Normalization)
+            outputs[name] = outputs[name + "_logits"] = scale.inverse(outputs[name])
         return outputs
 
 
+def asking_targets(spec: DataSpec, model: nn.Module) -> list[str]:
+    """Targets to standardise: those that ask, where nothing bounds the model's output."""
+    last: Mapping[str, str] = model.output_activations  # type: ignore[assignment]
+    return [n for n, given in spec.targets.items() if given.standardize != "no" and last.get(n) == "linear"]
+
+
 def standardized(model: nn.Module, spec: DataSpec) -> nn.Module:
-    """The model, behind its normalisation where an input asks for one."""
-    return Standardized(model, spec) if any(i.standardize != "no" for i in spec.inputs.values()) else model
+    """The model, between normalisations where the data ask for one."""
+    asking = any(i.standardize != "no" for i in spec.inputs.values()) or asking_targets(spec, model)
+    return Standardized(model, spec) if asking else model
 
 
 def adapt(model: nn.Module, spec: DataSpec, rows: Rows, split: Split) -> None:
-    """Learn mean and deviation from the split's training rows, or, for an input that says `pool`, from all rows."""
+    """Learn mean and deviation from the split's training rows, or, for what says `pool`, from all rows."""
     if not isinstance(model, Standardized):
         return
-    for name, layer in zip(model.asking, model.normalizations, strict=True):
+    for name, layer in zip(model.inputs, model.normalizations, strict=True):
         column, given = rows.inputs[name], spec.inputs[name]
         assert not isinstance(column, Bags)
-        index = torch.from_numpy(split.train).to(column.device)
-        values = column if given.standardize == "pool" else column.index_select(0, index)
-        assert isinstance(layer, normalization.Normalization)
+        assert isinstance(layer, Normalization)
+        values = column if given.standardize == "pool" else _rows(column, split)
         layer.adapt(values if given.divide_by == 1.0 else values / given.divide_by)
+    for name, layer in zip(model.targets, model.scales, strict=True):
+        assert isinstance(layer, Normalization)
+        targets = rows.targets[name]
+        layer.adapt(targets if spec.targets[name].standardize == "pool" else _rows(targets, split))
+
+
+def _rows(column: Tensor, split: Split) -> Tensor:
+    return column.index_select(0, torch.from_numpy(split.train).to(column.device))

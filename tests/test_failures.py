@@ -18,6 +18,7 @@ from typing import Any
 import kill_and_resume
 import pytest
 import torch
+import yaml
 from _running import SMALL, at_batch, only_run, train
 
 from dlrun.checkpoint import load_state, previous
@@ -323,3 +324,31 @@ def test_two_processes_and_a_dead_one(
     assert only_run().read_status()["pid"] == os.getpid()
     assert "resuming" in only_run().log.read_text()
     assert list(only_run().path.rglob(".*")) == []
+
+
+@pytest.mark.parametrize("group", ["metrics", "callbacks", "guards", "baselines"])
+def test_none_of_a_group_may_be_chosen_with_a_task(group, project):
+    words = [word for word in SMALL if not word.startswith("callbacks.")]
+    assert main(["train", *words, f"{group}=[]"]) == 0
+    assert yaml.safe_load(only_run().config.read_text())[group] == {}
+
+
+@pytest.mark.parametrize("group", ["optimizer", "schedule", "callbacks"])
+def test_null_is_no_component(group, project, capsys):
+    assert train(f"{group}=null") == 2
+    text = " ".join(capsys.readouterr().err.split())
+    assert f"{group}: expected a name, received null available:" in text
+    assert not Path("runs").exists()
+
+
+def test_what_can_t_be_split_leaves_no_folder(project, capsys):
+    Path("table.csv").write_text("x,y\n" + "".join(f"{i},{i * i % 7}\n" for i in range(5)))
+    words = [
+        "dataset=csv",
+        "dataset.path=table.csv",
+        "dataset.target=y",
+        "architecture=dense",
+        "architecture.units=[4]",
+    ]
+    assert main(["train", *words, "evaluation=kfold", "evaluation.n_splits=9"]) == 2
+    assert list(Path("runs").rglob("*")) == []

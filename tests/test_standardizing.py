@@ -74,3 +74,37 @@ def test_pictures_are_divided_before_they_are_fitted():
     out = model({"x": pixels.float() / 255})["y"]
     torch.testing.assert_close(out.mean(0), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(out.std(0, correction=0), torch.ones(3))
+
+
+class Constant(torch.nn.Module):
+    """Says z for every row."""
+
+    output_activations = {"y": "linear"}  # noqa: RUF012
+
+    def __init__(self, z: float):
+        super().__init__()
+        self.z = z
+
+    def forward(self, inputs):
+        z = torch.full((len(inputs["x"]),), self.z, dtype=inputs["x"].dtype)
+        return {"y": z, "y_logits": z}
+
+
+@pytest.mark.parametrize(("how", "fitted_on"), [("train", slice(5, 20)), ("pool", slice(0, 20))])
+def test_predictions_are_in_the_target_s_own_unit(how, fitted_on):
+    given = DataSpec({"x": InputSpec((3,))}, {"y": TargetSpec("regression", standardize=how)})
+    prices = torch.linspace(300.0, 1700.0, 20)
+    model = standardized(Constant(2.0), given).double()
+    adapt(model, given, Rows(rows().inputs, {"y": prices}), SPLIT)
+    known = prices[fitted_on].double()
+    outputs = model({"x": rows().inputs["x"].double()})
+    expected = (known.mean() + 2.0 * known.std(correction=0)).expand(20)
+    torch.testing.assert_close(outputs["y"], expected)
+    torch.testing.assert_close(outputs["y_logits"], expected)
+
+
+def test_a_bounded_output_is_left_alone():
+    given = DataSpec({"x": InputSpec((3,))}, {"y": TargetSpec("regression", standardize="train")})
+    model = Constant(0.5)
+    model.output_activations = {"y": "sigmoid"}
+    assert standardized(model, given) is model

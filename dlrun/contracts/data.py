@@ -41,6 +41,8 @@ class TargetSpec:
     classes: number of classes (multiclass), of labels (multilabel); 2 for binary; 0 for regression.
     shape: of one target without the batch axis, `()` for a class index or a scalar.
     labels: the classes' names, where there are any. unit: of a regression target, such as `k$`.
+    standardize: of a regression target: the model's last layer learns it less its mean, divided by its standard
+        deviation, of the rows that `InputSpec.standardize` says, and gives it back in its own unit.
     """
 
     problem: Problem
@@ -48,6 +50,7 @@ class TargetSpec:
     shape: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
     unit: str = ""
+    standardize: Literal["no", "train", "pool"] = "no"
 
     @property
     def units(self) -> int:

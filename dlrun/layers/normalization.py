@@ -45,3 +45,7 @@ class Normalization(nn.Module):
         """[B, *shape] to the same."""
         x = (inputs - self.mean) / self.std
         return torch.where(x.isnan(), 0.0, x)
+
+    def inverse(self, outputs: Tensor) -> Tensor:
+        """[B, *shape] back to numbers as they were before."""
+        return outputs * self.std + self.mean
