@@ -70,7 +70,7 @@ def error(problem: DlrunError) -> None:
         return
     n = len(problem.problems)
     count = "1 problem" if n == 1 else f"{n} problems"
-    _print(err, (count, "bold red"), " in this command; nothing was trained")
+    _print(err, (count, "bold red"), " in this command")
     for i, p in enumerate(problem.problems, 1):
         _print(err, f"\n{i}. ", (p.path, "bold"), ": " if p.path else "", p.message)
         for line in (p.hint, f"stands in: {p.origin}" if p.origin else ""):

@@ -34,8 +34,8 @@ def judge(
 
     Returns `{metric: {"value", "kind", "result", "beaten", "unbeaten", "all"}}`. value, kind: of the strongest baseline
     that reads no input; one with chance in it has to be better by two standard deviations to count as stronger.
-    unbeaten: names of those that the result does not exceed, by two standard deviations where there are repetitions;
-    strongest first. all: `{name: {"kind", "reads_inputs", "mean", "std", "n"}}`, n repetitions. A metric that is
+    unbeaten: names of those that the result does not exceed, in every one of their repetitions, strongest first.
+    all: `{name: {"kind", "reads_inputs", "mean", "std", "n", "best"}}`, the best of n repetitions. A metric that is
     defined for no baseline is left out.
     """
     built: dict[str, Any] = {name: registry.load("baselines", name)(**args) for name, args in chosen.items()}
@@ -51,10 +51,11 @@ def judge(
                 values.setdefault((metric, name), []).append(found)
     judged = {}
     for metric, measure in metrics.items():
-        scores = {name: _score(built[name], np.mean(v, 0)) for (of, name), v in values.items() if of == metric}
+        upwards = measure.higher_is_better
+        scores = {n: _score(built[n], np.mean(v, 0), upwards) for (of, n), v in values.items() if of == metric}
         scores = {name: score for name, score in scores.items() if math.isfinite(score["mean"])}
         if scores:
-            judged[metric] = _judged(scores, measure.higher_is_better, result.get(metric, math.nan))
+            judged[metric] = _judged(scores, upwards, result.get(metric, math.nan))
     return judged
 
 
@@ -69,7 +70,7 @@ def verdict(judged: Baselines) -> str:
         name = (blind_ones or found["unbeaten"])[0]
         blind = blind and bool(blind_ones)
         score = found["all"][name]
-        spread = f" ± {score['std']:.2g}" if score["n"] > 1 else ""
+        spread = f" ± {score['std']:.2g}, the best of {score['n']} {score['best']:.4g}" if score["n"] > 1 else ""
         said.append(f"{name} ({metric} {found['result']:.4g} against {score['mean']:.4g}{spread})")
     ahead = [metric for metric in judged if metric not in behind]
     if ahead:
@@ -84,7 +85,7 @@ def _judged(scores: dict[str, dict[str, Any]], upwards: bool, result: float) -> 
     blind = {name: score for name, score in scores.items() if not score["reads_inputs"]} or scores
     strongest = max(blind.values(), key=lambda score: sign * score["mean"] - 2 * score["std"])
     best_first = sorted(scores, key=lambda name: -sign * scores[name]["mean"])
-    unbeaten = [n for n in best_first if not sign * result > sign * scores[n]["mean"] + 2 * scores[n]["std"]]
+    unbeaten = [n for n in best_first if not sign * result > sign * scores[n]["best"]]
     return {
         "value": strongest["mean"],
         "kind": strongest["kind"],
@@ -122,12 +123,14 @@ def _logits(prediction: Tensor, target: TargetSpec) -> Tensor:
     return prediction.clamp(min=1e-7).log() if target.problem == "multiclass" else prediction.logit(1e-7)
 
 
-def _score(baseline: Any, repetitions: Any) -> dict[str, Any]:
+def _score(baseline: Any, repetitions: Any, upwards: bool) -> dict[str, Any]:
     """std with n - 1 in the denominator; 0 for one repetition."""
     n = len(repetitions)
     spread = float(np.std(repetitions, ddof=1)) if n > 1 else 0.0
     kind, reads_inputs = baseline.kind, _reads_inputs(baseline)
-    return {"kind": kind, "reads_inputs": reads_inputs, "mean": float(np.mean(repetitions)), "std": spread, "n": n}
+    best = float(np.max(repetitions) if upwards else np.min(repetitions))
+    mean = float(np.mean(repetitions))
+    return {"kind": kind, "reads_inputs": reads_inputs, "mean": mean, "std": spread, "n": n, "best": best}
 
 
 def _reads_inputs(baseline: Any) -> bool:

@@ -238,3 +238,10 @@ def test_a_block_written_twice_is_the_second_one(question):
     for text in ("one", "two"):
         write_block(readme, text)
     assert readme.read_text() == f"# Steps\n\n{BEGIN}\ntwo\n{END}\n\nafter\n"
+
+
+@pytest.mark.parametrize(("word", "said"), [("seeds=", "seeds: expected a value"), ("wrote=true", "'write'")])
+def test_words_that_choose_nothing_run_nothing(word, said, project, capsys):
+    assert main(["reproduce", "imdb", word]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("runs").exists()

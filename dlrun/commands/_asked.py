@@ -31,9 +31,13 @@ def parse(words: list[str]) -> Asked:
         key, equals, value = word.partition("=")
         if key in OPTIONS and equals:
             values[key] = value
+            if not value:
+                problems.append(Problem(key, "expected a value, received none", "dlrun reproduce --help"))
         elif key in ("task", "seed"):
             hint = "seeds=0,1,2 chooses the seeds; dlrun train runs a single task"
             problems.append(Problem(key, "set by the experiment", hint))
+        elif equals and nearest(key, OPTIONS):
+            problems.append(Problem(key, "no such key", f"{nearest(key, OPTIONS)} {available(OPTIONS)}"))
         elif equals or word.startswith(("+", "~")):
             overrides.append(word)
         elif word.startswith("-"):

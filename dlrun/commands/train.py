@@ -21,7 +21,10 @@ Keys
   runs_dir=runs        where run folders go
   rerun=true           run again; the old folder is kept under a numbered name
   init_from=RUN        start from the weights of another run
-  dataset= architecture= loss= metrics=[…] optimizer= step= evaluation= callbacks=[…]    dlrun list GROUP
+  dataset= architecture= loss= metrics=[…] optimizer= schedule= step= evaluation= callbacks=[…] guards=[…]
+  dataset=csv dataset.path=FILE dataset.target=COLUMN      a table of your own: docs/data.md
+  baselines=[…]        what each offers: dlrun list GROUP; [] for none
+  acknowledge=[…]      guards whose warnings are meant: dlrun list guards
   trainer.epochs= .batch_size= .eval_batch_size= .steps_per_epoch= .device= .precision= .plots=
 
 Flags

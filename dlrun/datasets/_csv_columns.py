@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from dlrun.datasets._csv_file import MISSING, number
+from dlrun.datasets._csv_refusals import too_many
 from dlrun.errors import DataError
 
 Kind = Literal["number", "category", "time"]
@@ -95,11 +96,12 @@ class Numbers:
 
 
 class Categories(dict[str, int]):
-    """Reads texts, and numbers them in the order in which they come. name, where: for the error."""
+    """Reads texts, and numbers them in the order in which they come. name, where, is_target: for the
+    error."""
 
-    def __init__(self, name: str, where: str, most: int = SURELY_TEXT):
+    def __init__(self, name: str, where: str, most: int = SURELY_TEXT, is_target: bool = False):
         super().__init__()
-        self.name, self.where, self.most = name, where, most
+        self.name, self.where, self.most, self.is_target = name, where, most, is_target
         self.parts: list[np.ndarray] = []
 
     def __missing__(self, text: str) -> int:
@@ -110,7 +112,7 @@ class Categories(dict[str, int]):
         """See Reader. Raises DataError where there are too many to be categories."""
         self.parts.append(np.array(list(map(self.__getitem__, texts)), np.int32))
         if len(self) > self.most:
-            raise DataError(too_many(self.where, self.name, f"more than {self.most:,}", list(self)))
+            raise DataError(too_many(self.where, self.name, f"more than {self.most:,}", self, self.is_target))
 
     def column(self) -> Column:
         """See Reader. Categories are sorted, by value where all are numbers."""
@@ -139,18 +141,6 @@ class Times(Numbers):
             super().add(texts)
         else:
             super().add([_seconds(text) for text in texts])
-
-
-def too_many(where: str, name: str, count: str, examples: list[str]) -> str:
-    """The refusal of a text column. count: of its different values, in words."""
-    shown = ", ".join(f"'{e if len(e) < 30 else e[:29] + '…'}'" for e in examples[:3])
-    comma = all(number(e.replace(",", ".")) is not None for e in examples[:3])
-    known = "write decimal points instead of commas" if comma else "columns of free text come in a later version"
-    return (
-        f"{where}: column '{name}' has {count} different texts, such as {shown}: too many for categories "
-        f"({known}). Leave it out with 'dataset.drop=[{name}]', choose inputs with dataset.columns, or, if these "
-        f"are categories, say 'dataset.categorical=[{name}]'"
-    )
 
 
 def in_order(names: set[str]) -> list[str]:

@@ -8,13 +8,20 @@ from typing import Literal
 
 import numpy as np
 
-from dlrun.datasets._csv_columns import Column, Kind, too_many
+from dlrun.datasets._csv_columns import Column, Kind
 from dlrun.datasets._csv_file import CsvFile
+from dlrun.datasets._csv_refusals import too_many
 from dlrun.errors import DataError
 
 Missing = Literal["mean", "zero", "error"]
 
 MOST_CATEGORIES = 100
+
+FEW = 20
+"""Fewer different texts than these are categories, in however few rows."""
+
+RANKED = 10_000
+"""Rows, evenly spread over the table, that a rank correlation is taken of."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,8 @@ def choose(
                 f"or set dataset.missing=mean or zero"
             )
         if _constant(column, missing):
-            warnings.append(
-                f"{file.named}: column '{name}' has the same value in all rows and is left out "
-                f"('dataset.drop=[{name}]' says so yourself)"
-            )
+            what = "has no value in any row" if column.missing.all() else "has the same value in all rows"
+            warnings.append(f"column '{name}' {what} and is left out ('dataset.drop=[{name}]' says so yourself)")
             continue
         if column.gap is not None and column.categories is None and missing == "mean" and not normalized:
             raise DataError(
@@ -82,7 +87,7 @@ def choose(
         features.append(Feature(name, column.categories))
     if not features:
         raise DataError(f"{file.named}: no input is left: {'; '.join(warnings) or 'there is only the target'}")
-    return features, warnings
+    return features, [f"{file.named}: {warning}" for warning in warnings]
 
 
 def leaks(file: CsvFile, columns: dict[str, Column], target: str, values: np.ndarray, classes: int) -> list[str]:
@@ -103,16 +108,29 @@ def _tells(column: Column, values: np.ndarray, classes: int) -> str:
     if len(x) < 10:
         return ""
     if column.categories is None and classes <= 2:
-        dx, dy = x - x.mean(dtype=np.float64), y - y.mean(dtype=np.float64)
-        scale = np.sqrt((dx @ dx) * (dy @ dy))
-        r = float(dx @ dy / scale) if scale else 0.0
-        return f"their correlation is {r:.6f}" if abs(r) > 0.9999 else ""
+        if abs(r := _correlation(x, y)) > 0.9999:
+            return f"their correlation is {r:.6f}"
+        few = slice(None, None, -(-len(x) // RANKED))
+        r = 0.0 if classes else _correlation(_ranks(x[few]), _ranks(y[few]))
+        return f"their rank correlation is {r:.6f}, one rises or falls with the other" if abs(r) > 0.9999 else ""
     if not classes:
         return ""
     different, codes = np.unique(x, return_inverse=True)
     pairs = len(np.unique(codes * classes + y.astype(np.int64))) if len(different) == classes else 0
     one_to_one = pairs == classes == len(np.unique(y)) and len(x) > classes
     return f"each of its {classes} values stands for one class" if one_to_one else ""
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> float:
+    dx, dy = x - x.mean(dtype=np.float64), y - y.mean(dtype=np.float64)
+    scale = np.sqrt(dx @ dx) * np.sqrt(dy @ dy)
+    return float(dx @ dy / scale) if scale else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """The place of each value among the sorted ones; equal values share the middle of theirs."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - counts / 2)[places]
 
 
 def _constant(column: Column, missing: Missing) -> bool:
@@ -126,5 +144,5 @@ def _constant(column: Column, missing: Missing) -> bool:
 def _refuse_text(file: CsvFile, name: str, column: Column) -> None:
     assert column.categories is not None
     different, rows = len(column.categories), len(column.values)
-    if different > min(MOST_CATEGORIES, rows / 2):
-        raise DataError(too_many(file.named, name, f"{different:,} (in {rows:,} rows)", list(column.categories)))
+    if different > MOST_CATEGORIES or (different >= FEW and different > rows / 2):
+        raise DataError(too_many(file.named, name, f"{different:,} (in {rows:,} rows)", column.categories))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class CsvFile:
 
     def chunks(self) -> Iterator[list[list[str]]]:
         """The rows after the header, up to CHUNK at a time; empty lines left out. Raises DataError."""
+        _refuse_nul(self.path, self.named)
         width = {len(self.names)}
         with _reading(self.path, self.named, self.delimiter) as reader:
             next(reader)
@@ -95,9 +97,18 @@ def open_csv(named: str, separator: Separator, key: str) -> CsvFile:
     for magic, what in _NO_TEXT.items():
         if head.startswith(magic):
             raise DataError(f"{named} is no text but {what}")
-    chosen = {"auto": _sniffed(head.decode("utf-8-sig", errors="replace")), "tab": "\t"}.get(separator, separator)
+    if b"\0" in head:
+        _refuse_nul(path, named)
+    seen = _sniffed(head.decode("utf-8-sig", errors="replace"))
+    chosen = {"auto": seen, "tab": "\t"}.get(separator, separator)
     with _reading(path, named, chosen) as reader:
         names = tuple(name.strip() for name in next(reader, []))
+    if len(names) == 1 and seen in names[0]:
+        shown = "tab" if seen == "\t" else seen
+        raise DataError(
+            f"{named}, line 1: one column with dataset.separator={separator}, '{names[0]}': its fields look separated "
+            f"by '{shown}'. Leave dataset.separator at auto"
+        )
     _check_header(named, names)
     return CsvFile(path, named, chosen, names)
 
@@ -157,6 +168,13 @@ def _reading(path: Path, named: str, delimiter: str) -> Iterator[Any]:
             raise DataError(
                 f"{named}, line {reader.line_num}: {error}. Is there a quote that is never closed?"
             ) from None
+
+
+def _refuse_nul(path: Path, named: str) -> None:
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if (place := content.find(b"\0")) >= 0:
+            line = content[:place].count(b"\n") + 1
+            raise DataError(f"{named}, line {line}: a NUL byte, which no text has. Save the table as CSV in UTF-8")
 
 
 def _encoding_problem(path: Path, named: str) -> str:

@@ -72,8 +72,10 @@ def _prepare(options: Options, stamps: tuple[object, ...]) -> Prepared:
     wanted = _wanted(file, options)
     precise = [options.target, *([options.time] if options.time else [])]
     more_rows = test_file.expected_rows() if test_file else 0
-    columns = read(file, wanted, options.categorical, precise, more_rows)
-    target = decide(file, options.target, columns[options.target], options.problem)
+    columns = read(
+        file, wanted, options.categorical, precise, more_rows, f"dataset.problem={options.problem} needs numbers"
+    )
+    target = decide(file, options.target, columns[options.target], options.problem, options.normalize)
     values = target.values(file, columns.pop(options.target))
     times = _times(file, columns.pop(options.time)) if options.time else None
     features, warnings = choose(
@@ -92,7 +94,9 @@ def _prepare(options: Options, stamps: tuple[object, ...]) -> Prepared:
         test, found = _test_rows(test_file, features, target, options)
         warnings += found
     if target.spec.classes and len(np.unique(values[train])) < 2:
-        raise DataError(f"{file.named}: the training rows are all of one class. Take fewer test rows: dataset.test")
+        raise DataError(
+            f"{file.named}: the training rows are all of one class. Take fewer test rows, or dataset.test=0 for none"
+        )
     names = tuple(name for feature in features for name in feature.names)
     spec = DataSpec(
         {FEATURES: InputSpec((len(names),), standardize=options.normalize, names=names)},

@@ -7,8 +7,9 @@ from itertools import chain, islice
 
 import numpy as np
 
-from dlrun.datasets._csv_columns import MOSTLY, Categories, Column, Kind, Numbers, Reader, Times
+from dlrun.datasets._csv_columns import MOSTLY, SURELY_TEXT, Categories, Column, Kind, Numbers, Reader, Times
 from dlrun.datasets._csv_file import MISSING, CsvFile, number
+from dlrun.datasets._csv_refusals import bad_number, comma, commas
 from dlrun.datasets._memory import require
 from dlrun.errors import DataError, available, nearest
 
@@ -25,13 +26,14 @@ def read(
     declared: Collection[str] = (),
     precise: Collection[str] = (),
     more_rows: int = 0,
+    needs: str = "the table to train on has numbers there",
 ) -> dict[str, Column]:
     """The wanted columns of a file.
 
     wanted: a column's kind, or None where its values decide: it is one of numbers where nine in ten of them
-    are. declared: columns that are categories however many these are. precise: kept as float64.
-    more_rows: rows of another file that will be in memory too. Raises DataError, also where there is not
-    enough memory, before most of the file is read.
+    are. declared: columns that are categories however many these are. precise: the target and the time, kept as
+    float64. more_rows: rows of another file that will be in memory too. needs: why the wanted numbers are.
+    Raises DataError, also where there is not enough memory, before most of the file is read.
     """
     first = list(islice(chain.from_iterable(file.chunks()), FIRST))
     if not first:
@@ -52,7 +54,13 @@ def read(
     if mistaken:  # the first rows were not like the others: once more, for these columns alone
         columns |= _stream(file, mistaken, declared, precise)
     for name, column in columns.items():
-        _refuse_wrong(file, name, column, kinds[name] == "time")
+        if column.wrong is not None:
+            raise DataError(_wrong(file, name, column, wanted[name], name in precise, needs))
+        if wanted[name] is None and column.categories and (places := commas(column.categories)):
+            row = int(np.flatnonzero(np.isin(column.values, places))[0])
+            way = "dataset.problem=multiclass" if name in precise else f"'dataset.categorical=[{name}]'"
+            said = f"{comma(column.categories[int(column.values[row])])}. If its values are categories, say {way}"
+            raise DataError(f"{file.line(row)}: column '{name}': {said}")
     return {name: columns[name] for name in wanted}
 
 
@@ -73,7 +81,7 @@ def from_texts(kinds: Mapping[str, Kind], texts: Mapping[str, str], where: str) 
         reader.add([texts[name]])
         columns[name] = reader.column()
         if wrong := columns[name].wrong:
-            raise DataError(f"{where}: column '{name}': expected a number, received '{wrong[1]}'")
+            raise DataError(f"{where}: column '{name}': {bad_number(wrong[1])}")
     return columns
 
 
@@ -84,7 +92,7 @@ def _stream(
     for name, kind in kinds.items():
         most = file.expected_rows() + 1 if name in declared else 0
         dtype = np.float64 if name in precise else np.float32
-        readers[file.names.index(name)] = _reader(kind, name, file.named, most, dtype)
+        readers[file.names.index(name)] = _reader(kind, name, file.named, most, dtype, name in precise)
     for chunk in file.chunks():
         by_column = list(zip(*chunk, strict=True))
         for place, reader in readers.items() if chunk else ():
@@ -92,12 +100,12 @@ def _stream(
     return {file.names[place]: reader.column() for place, reader in readers.items()}
 
 
-def _reader(kind: Kind, name: str, where: str, most: int, dtype: type[np.floating]) -> Reader:
+def _reader(kind: Kind, name: str, where: str, most: int, dtype: type[np.floating], is_target: bool = False) -> Reader:
     if kind == "time":
         return Times()
     if kind == "number":
         return Numbers(dtype)
-    return Categories(name, where, most) if most else Categories(name, where)
+    return Categories(name, where, most or SURELY_TEXT, is_target)
 
 
 def _guess(texts: Sequence[str]) -> Kind:
@@ -114,15 +122,22 @@ def _other(column: Column) -> Kind:
     return "category" if _numeric(column) else "number"
 
 
-def _refuse_wrong(file: CsvFile, name: str, column: Column, is_time: bool) -> None:
-    if column.wrong is None:
-        return
+def _wrong(file: CsvFile, name: str, column: Column, wanted: Kind | None, aside: bool, needs: str) -> str:
+    """What to say of a column's first wrong value. wanted: the kind that it was told to have."""
+    assert column.wrong is not None
     row, text = column.wrong
-    if is_time:
+    line = file.line(row)
+    if wanted == "time":
         expected = "expected a number or a date such as 2024-01-31 or 31.01.2024 12:30"
-        raise DataError(f"{file.line(row)}: dataset.time, column '{name}': {expected}, received '{text}'")
-    raise DataError(
-        f"{file.line(row)}: column '{name}': expected a number, as {column.share:.2%} of its values are, received "
-        f"'{text}'. Correct it, write a missing value as an empty field or NA, leave the column out with "
-        f"'dataset.drop=[{name}]', or read it as text with 'dataset.categorical=[{name}]'"
-    )
+        return f"{line}: dataset.time, column '{name}': {expected}, received '{text}'"
+    said = bad_number(text, needs if wanted else f"expected a number, as {column.share:.2%} of its values are")
+    if comma(text):
+        return f"{line}: column '{name}': {said}"
+    if aside:
+        way = "Correct it or delete the line" if column.share >= MOSTLY else "Choose another dataset.target or problem"
+        return f"{line}: the target, column '{name}': {said}. {way}"
+    said += ". Correct it, write a missing value as an empty field or NA"
+    if not wanted:
+        said += f", leave the column out with 'dataset.drop=[{name}]'"
+        said += f", or read it as text with 'dataset.categorical=[{name}]'"
+    return f"{line}: column '{name}': {said}"

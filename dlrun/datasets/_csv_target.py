@@ -9,7 +9,9 @@ import numpy as np
 
 from dlrun.contracts import TargetSpec
 from dlrun.datasets._csv_columns import Column, Kind
+from dlrun.datasets._csv_features import FEW
 from dlrun.datasets._csv_file import CsvFile
+from dlrun.datasets._csv_refusals import SHOWN, no_classes
 from dlrun.errors import DataError
 
 Wanted = Literal["auto", "binary", "multiclass", "regression"]
@@ -25,6 +27,10 @@ MOST_NUMBERS = 20
 """Whole numbers that are classes, at most ..."""
 MOST_SHARE = 0.05
 """... and this share of the rows: sizes and ratings are classes, ages and counts are not."""
+
+
+LARGEST = 1e19
+"""Of a regression target: a square beyond 3.4e38 is none in float32, and so would be the loss."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,13 @@ class Target:
                 f"Fill it in or delete the line"
             )
         if not self.spec.classes:
+            large = np.flatnonzero(np.abs(column.values) > LARGEST)
+            if len(large):
+                raise DataError(
+                    f"{file.line(int(large[0]))}: the target, column '{self.name}': expected numbers up to "
+                    f"{LARGEST:g}, whose squares float32 can hold, received {column.values[large[0]]:g}. "
+                    f"Divide the column"
+                )
             return column.values.astype(np.float32)
         if self.numbers is not None:
             places = np.searchsorted(self.numbers, column.values).clip(max=len(self.numbers) - 1)
@@ -62,7 +75,9 @@ class Target:
         return places.astype(np.float32 if self.spec.problem == "binary" else np.int64)
 
 
-def decide(file: CsvFile, name: str, column: Column, wanted: Wanted) -> Target:
+def decide(
+    file: CsvFile, name: str, column: Column, wanted: Wanted, normalize: Literal["no", "train", "pool"]
+) -> Target:
     """What the values say where `wanted` is auto: texts are classes, two different values are, and so are a
     few whole numbers that each stand in many rows; all else is a regression. Raises DataError."""
     rows = len(column.values)
@@ -82,17 +97,17 @@ def decide(file: CsvFile, name: str, column: Column, wanted: Wanted) -> Target:
     else:
         why = f"dataset.problem={wanted}"
     if problem == "regression":
-        return Target(name, TargetSpec("regression"), None, why)
-    if found > 2 and found > rows / 2:
+        return Target(name, TargetSpec("regression", standardize=normalize), None, why)
+    if found >= FEW and found > rows / 2:
         raise DataError(
-            f"{file.named}: the target, column '{name}', has {found:,} different values in {rows:,} rows: they are no "
-            f"classes. Choose another dataset.target"
+            f"{file.named}: the target, column '{name}', has {found:,} different values in {rows:,} rows: "
+            f"{no_classes(labels[:SHOWN])}"
         )
     if problem == "binary" and found != 2:
         shown = ", ".join(labels[:12])
         raise DataError(
             f"{file.named}: dataset.problem=binary expects 2 classes, column '{name}' has {found:,}: {shown}. "
-            f"Set dataset.problem=multiclass"
+            f"Set dataset.problem=multiclass{', or regression to predict a number' if column.share == 1 else ''}"
         )
     return Target(name, TargetSpec(_by_count(found) if wanted == "auto" else wanted, found, (), labels), numbers, why)
 

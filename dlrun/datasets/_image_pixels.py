@@ -29,15 +29,21 @@ def decode(path: Path, size: tuple[int, int], color: Color) -> np.ndarray:
     from PIL import Image, ImageOps
 
     mode = "RGB" if color == "rgb" else "L"
+    kind = ""
     try:
         with Image.open(path) as opened:
-            if opened.mode.startswith(("I", "F")):
-                raise ValueError(f"its pixels are '{opened.mode}', expected 8 bits per colour: save it so")
+            kind = opened.mode
             opened.draft(mode, (size[1], size[0]))  # a JPEG is read in a size that is near, which is faster
             upright = ImageOps.exif_transpose(opened)
             plain = _on_white(upright).convert(mode)
-    except (Image.DecompressionBombError, SyntaxError) as error:  # what Pillow says of a broken PNG
-        raise ValueError(str(error)) from None
+    except Image.DecompressionBombError:
+        raise ValueError(f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: make it smaller") from None
+    except Exception as error:  # of a broken file, Pillow's readers say nearly anything
+        if isinstance(error, OSError) and error.strerror:
+            raise
+        raise ValueError("it is no picture that can be read") from None
+    if kind.startswith(("I", "F")):
+        raise ValueError(f"its pixels are '{kind}', expected 8 bits per colour: save it so")
     pixels = np.asarray(plain.resize((size[1], size[0]), Image.Resampling.BILINEAR))
     return pixels.transpose(2, 0, 1) if color == "rgb" else pixels
 
@@ -51,7 +57,7 @@ def decode_all(root: Path, files: Sequence[Path], size: tuple[int, int], color: 
         try:
             pictures[i] = decode(root / files[i], size, color)
         except (OSError, ValueError) as error:
-            broken[i] = reason(error, root / files[i])
+            broken[i] = reason(error)
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         list(pool.map(one, range(len(files))))
@@ -63,10 +69,9 @@ def decode_all(root: Path, files: Sequence[Path], size: tuple[int, int], color: 
     return pictures
 
 
-def reason(error: Exception, path: Path) -> str:
+def reason(error: OSError | ValueError) -> str:
     """What is the matter, without the path, in one line."""
-    said = getattr(error, "strerror", None) or str(error).replace(f"'{path}'", "it")
-    return said.splitlines()[0] if said else type(error).__name__
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _on_white(picture: Image) -> Image:

@@ -21,7 +21,10 @@ def cut(order: np.ndarray, test: float | int, last: bool = False) -> tuple[np.nd
     if not test:
         return order, order[:0]
     if not 0 < count < n:
-        raise DataError(f"dataset.test={test} leaves {n - count} of {n} rows for training and {count} for the test")
+        if count and n > 1:
+            raise DataError(f"dataset.test={test}: expected at most {n - 1:,} of {n:,} rows (0: no test rows)")
+        way = "1 or 0" if n > 1 else "0"
+        raise DataError(f"dataset.test={test}: too few for {n:,} rows. Set dataset.test={way} (0: no test rows)")
     if last:
         return order[: n - count], order[n - count :]
     held = np.zeros(n, bool)

@@ -83,9 +83,7 @@ class ImageFolder:
         try:
             pixels = decode(Path(raw), self.size, self.color)
         except (OSError, ValueError) as error:
-            raise DataError(
-                f"expected the path of a picture file, received {raw!r}: {reason(error, Path(raw))}"
-            ) from None
+            raise DataError(f"expected the path of a picture file, received {raw!r}: {reason(error)}") from None
         return Rows({IMAGE: torch.from_numpy(pixels.copy())[None]}, {})
 
     def describe(self, data: Data, part: str, row: int) -> str:

@@ -40,12 +40,21 @@ class RowMean:
         return total / count if count else float("nan")
 
 
+CLASSES = "accuracy, precision, recall, f1, roc_auc, mean_average_precision"
+FITTING = {
+    "binary": f"{CLASSES}, confusion_matrix",
+    "multiclass": f"{CLASSES}, confusion_matrix, top_k_accuracy",
+    "multilabel": CLASSES,
+}
+"""What the hint of an error offers; numbers have mae, mse and r2."""
+
+
 def metric_target(spec: DataSpec, target: str | None, metric: str, kinds: tuple[Kind, ...]) -> tuple[str, Kind]:
     """Name and problem of the target. Raises ConfigError where the problem is not among `kinds`."""
     name = target_name(spec, target, f"metrics.{metric}.target")
     kind = spec.targets[name].problem
     if kind not in kinds:
-        fitting = "accuracy" if kind in ("binary", "multiclass", "multilabel") else "mae or mse"
+        fitting = FITTING.get(kind, "mae, mse, r2")
         message = f"{metric} needs a {' or '.join(kinds)} target, '{name}' is {kind}"
         raise ConfigError(Problem(f"metrics.{metric}", message, f"what fits: {fitting}"))
     return name, kind

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field
 
 from dlrun.contracts import Schedule
 from dlrun.errors import ConfigError, Problem
 from dlrun.schedules._rates import Rates, Share
-from dlrun.types import Count, Positive
+from dlrun.types import Count
+
+Factor = Annotated[float, Field(gt=0, lt=1)]
+"""What makes smaller, and leaves something."""
 
 
-def build(*, step_size: Count = 10, milestones: list[Count] | None = None, gamma: Positive = 0.1) -> Schedule:
+def build(*, step_size: Count = 10, milestones: list[Count] | None = None, gamma: Factor = 0.1) -> Schedule:
     """Epoch e, counted from 1, uses `lr * gamma ** n`; n is how many times `step_size` epochs, or how many of the
     milestones, are behind it: with step_size 10 or milestones [10, …], epochs 1 to 10 use lr and 11 lr * gamma.
 

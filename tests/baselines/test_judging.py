@@ -61,13 +61,14 @@ def test_a_random_baseline_counts_as_stronger_only_beyond_its_spread():
     assert (wrong["accuracy"]["kind"], wrong["accuracy"]["value"]) == ("shuffled labels", 1)
 
 
-def test_a_result_within_the_spread_of_chance_beats_nothing():
+def test_a_result_that_chance_reached_beats_nothing():
     targets = [0.0, 1.0] * 20
     metrics = {"accuracy": accuracy.build(BINARY)}
     chance = judge(BINARY, metrics, {"chance": {}}, rows(targets), rows(targets), 0, {})["accuracy"]["all"]["chance"]
-    edge = chance["mean"] + 2 * chance["std"]
+    edge = chance["best"]
+    assert edge > chance["mean"]
     assert chance["std"] > 0
-    for result, beaten in ((edge - 1e-6, False), (edge + 1e-6, True), (float("nan"), False)):
+    for result, beaten in ((edge, False), (edge + 1e-6, True), (float("nan"), False)):
         found = judge(BINARY, metrics, {"chance": {}}, rows(targets), rows(targets), 0, {"accuracy": result})
         assert found["accuracy"]["beaten"] == beaten
         assert found["accuracy"]["all"]["chance"] == chance
@@ -165,3 +166,14 @@ def test_the_random_baseline_of_the_newswires_is_the_book_s(mirror):
     assert found["all"]["chance"]["mean"] == pytest.approx(1 / 46, abs=0.004)
     assert found["all"]["majority"]["mean"] == (test == np.bincount(labels[:8982]).argmax()).mean()
     assert found["beaten"]
+
+
+def test_a_perfect_result_beats_chance_on_few_rows():
+    spec = DataSpec({"x": InputSpec((1,))}, {"y": TargetSpec("binary", classes=2)})
+    few = rows([0.0, 1.0] * 6)
+    metrics = {"accuracy": accuracy.build(spec)}
+    found = judge(spec, metrics, {"chance": {}, "permutation": {}}, few, few, 3, {"accuracy": 1.0})
+    for score in found["accuracy"]["all"].values():
+        assert score["best"] < 1.0
+    assert found["accuracy"]["beaten"]
+    assert verdict(found) == "beats every baseline"

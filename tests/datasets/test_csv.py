@@ -11,7 +11,7 @@ import torch
 
 from dlrun.cli import main
 from dlrun.contracts import Dataset
-from dlrun.datasets import _csv_file, _csv_table, _memory, csv
+from dlrun.datasets import _csv_file, _csv_refusals, _csv_table, _memory, csv
 from dlrun.errors import ConfigError, DataError
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
@@ -195,13 +195,20 @@ def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(write, monkeyp
         ("x,y\n1,2\n2,\n3,4\n", ["line 3", "target", "no value"]),
         ("x,y\n5,1\n5,2\n5,4\n", ["no input is left", "same value in all rows"]),
         ("y\n1\n2\n", ["no input is left"]),
-        ("x,y\n1,a\n2,b\n3,c\n", ["3 different values in 3 rows", "no classes"]),
+        (table(20, "x,y", lambda i: f"{i},a{i}"), ["20 different values in 20 rows", "no classes"]),
         ('x,y\n"1,2\n3,4\n', ["my.csv, line", "quote"]),
-        ("x,y\n1e99,1\n2,3\n" + "3,4\n" * 20, ["line 2", "received '1e99'"]),
-        ("x,y\ninf,1\n2,3\n" + "3,4\n" * 20, ["line 2", "received 'inf'"]),
+        ("x,y\n1e99,1\n2,3\n" + "3,4\n" * 20, ["line 2", "a finite number up to 3.4e38 (float32), received '1e99'"]),
+        ("x,y\ninf,1\n2,3\n" + "3,4\n" * 20, ["line 2", "a finite number up to 3.4e38 (float32), received 'inf'"]),
         (b"x,y\n1,2\n\xe4,3\n", ["line 3: byte 0xe4 is not UTF-8", "iconv"]),
         ("x,y\n1,2\n".encode("utf-16"), ["UTF-16"]),
         (b"PK\x03\x04....", ["Excel"]),
+        ("x,y\n1,2\n1\0,3\n", ["line 3", "a NUL byte"]),
+        ("x,y\n" + "1,2\n" * 20_000 + "1\0,3\n", ["line 20002", "a NUL byte"]),
+        ("x,y\n" + "1,2.5\n2,3.5\n" * 10 + "3,-1e20\n", ["line 22", "target", "up to 1e+19", "received -1e+20"]),
+        (
+            "x;y\n" + "1;11,5\n2;2,5\n3;10,5\n" * 9,
+            ["line 2: column 'y': '11,5' looks like a decimal comma: write 11.5."],
+        ),
     ],
 )
 def test_bad_tables_are_refused_with_the_place(write, content, expected):
@@ -221,7 +228,69 @@ def test_free_text_is_refused_unless_it_is_said_to_be_categories(write):
     refused(path, "column 'note' has 120", "later version", "dataset.drop=[note]", "dataset.categorical=[note]")
     assert load(path, categorical=["note"]).spec.inputs["features"].shape == (121,)
     many = write(table(30, "note;x;y", lambda i: f"{i},5;{i};{i}.5"))
-    refused(many, "has 30", "decimal points instead of commas")
+    refused(many, "line 2: column 'note': '0,5' looks like a decimal comma: write 0.5", "dataset.categorical=[note]")
+    assert load(many, categorical=["note"]).spec.inputs["features"].shape == (31,)
+    few = write(table(9, "x,z,y", lambda i: f"name {i},{i},{i * 1.5}"))
+    assert load(few).spec.inputs["features"].shape == (10,)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1,5", "'1,5' looks like a decimal comma: write 1.5"),
+        ("-1.234,56", "'-1.234,56' looks like a decimal comma: write -1234.56"),
+        ("1,234", "'1,234' looks like a decimal comma: write 1.234 (or 1234, if it separates thousands)"),
+        ("1,234,567", "'1,234,567' has commas between thousands: write 1234567"),
+        ("1,234.5", "'1,234.5' has commas between thousands: write 1234.5"),
+        ("a,5", ""),
+        ("1,2,3", ""),
+        ("12", ""),
+    ],
+)
+def test_a_comma_in_a_number_is_told_from_a_text(text, hint):
+    assert _csv_refusals.comma(text) == hint
+
+
+def test_a_decimal_comma_among_numbers_is_the_only_thing_said(write):
+    refused(
+        write(table(20, "x;y", lambda i: f"{'48,5' if i == 3 else i};{i}.5")),
+        "line 5",
+        "'48,5' looks like a decimal comma: write 48.5",
+    )
+
+
+def test_what_is_wrong_with_a_target_gives_a_hint_that_helps_a_target(write):
+    def said(path, **more) -> str:
+        with pytest.raises(DataError) as error:
+            load(path, **more)
+        message = str(error.value)
+        assert not any(words in message for words in ("dataset.drop", "categorical", "0.00%")), message
+        return message
+
+    infinite = write(table(40, "x,y", lambda i: f"{i},{'inf' if i == 5 else i * 1.5}"))
+    assert "line 7: the target, column 'y': expected a finite number up to 3.4e38" in said(infinite)
+    texts = write(table(40, "x,y", lambda i: f"{i},{'yes' if i % 2 else 'no'}"))
+    assert "line 2: the target, column 'y': dataset.problem=regression needs numbers, received 'no'" in said(
+        texts, problem="regression"
+    )
+    numbers = write(table(40, "x,y", lambda i: f"{i},{i % 30 * 1.5}"))
+    assert "they are numbers. Set dataset.problem=regression" in said(numbers, problem="binary")
+    many = write(table(10_002, "x,y", lambda i: f"{i},{i * 1.5}"))
+    assert "more than 10,000 different values" in said(many, problem="binary")
+    rounded = write(table(40, "x,y", lambda i: f"{i},{i % 3}"))
+    assert "multiclass, or regression to predict a number" in said(rounded, problem="binary")
+
+
+def test_only_a_regression_target_is_normalized(write):
+    path = write(table(100, "x,y,z", lambda i: f"{i},{i * 1.5},{'ab'[i % 2]}"))
+    for normalize in ("train", "pool", "no"):
+        assert load(path, normalize=normalize).spec.targets["y"].standardize == normalize
+        assert load(path, "z", normalize=normalize).spec.targets["z"].standardize == "no"
+
+
+def test_a_separator_that_is_not_the_files_is_named(write):
+    path = write(table(20, "x,y", lambda i: f"{i},{i * 1.5}"))
+    refused(path, "one column with dataset.separator=;, 'x,y'", "look separated by ','", separator=";")
 
 
 def test_missing_values_that_may_not_be(write):
@@ -243,7 +312,9 @@ def test_what_is_missing_is_named_with_the_nearest(write, tmp_path):
     for key in ("columns", "drop", "categorical"):
         refused(path, f"dataset.{key}", "no column 'xx'", "Did you mean 'x'?", **{key: ["xx"]})
     refused(path, "dataset.time", time="when")
-    refused(path, "dataset.test=30 leaves", test=30)
+    refused(path, "dataset.test=30: expected at most 19 of 20 rows", test=30)
+    two = write("x,y\n1,2.5\n2,3.5\n", "two.csv")
+    refused(two, "dataset.test=0.2: too few for 2 rows. Set dataset.test=1 or 0", test=0.2)
 
 
 def test_wrong_arguments_are_all_said_at_once():
@@ -277,6 +348,8 @@ def test_memory_left_is_a_number_of_bytes():
     ("row", "leaks"),
     [
         (lambda i: f"{i % 7},{i * 1.5 + 3},{i * 1.5}", True),  # the target in another unit
+        (lambda i: f"{i % 7},{1.3**i},{-i * 1.5}", True),  # a curve that only falls
+        (lambda i: f"{i % 7},{abs(i - 20)},{i * 1.5}", False),
         (lambda i: f"{i % 7},{-i},{'no' if i < 20 else 'yes'}", False),
         (lambda i: f"{i % 7},{'abc'[i % 3]},{'xyz'[i % 3]}", True),  # categories one to one with the classes
         (lambda i: f"{i % 7},{10 + i % 3},{'xyz'[i % 3]}", True),  # numbers one to one with the classes
@@ -295,7 +368,11 @@ def test_a_constant_column_is_left_out_with_a_warning(write, caplog):
     data = load(write(table(20, "same,x,none,y", lambda i: f"5,{i},NA,{i * i}")))
     assert data.spec.inputs["features"].names == ("x",)
     assert "column 'same' has the same value in all rows" in caplog.text
-    assert "column 'none'" in caplog.text
+    assert "column 'none' has no value in any row" in caplog.text
+    with pytest.raises(DataError) as error:
+        load(write("x,y\n,1\n,2\n"))
+    assert "no input is left: column 'x' has no value in any row" in str(error.value)
+    assert str(error.value).count("my.csv") == 1
 
 
 # What predict and train make of it
@@ -341,11 +418,15 @@ def test_the_example_of_the_document_works_as_it_stands(project, capsys):
     for line in found["sh"][0].splitlines():
         assert main([*shlex.split(line)[1:], *(["trainer.plots=false"] if "train " in line else [])]) == 0
     assert "1 prediction written" in capsys.readouterr().out
+    (predicted,) = Path("runs/csv_dense").glob("*/artifacts/predictions.csv")
+    rent = float(predicted.read_text().splitlines()[-1].rsplit(",", 1)[-1])
+    assert 700 < rent < 1100, "flats of 3 rooms and 70 to 81 m² cost that in the table"
     Path("mine/task").mkdir(parents=True)
     Path("mine/task/flats.yaml").write_text(found["yaml"][0], encoding="utf-8")
     assert main(["train", "--config-dir", "mine", "task=flats", "trainer.plots=false", "evaluation.test=true"]) == 0
     (summary,) = Path("runs/flats").glob("*/summary.json")
-    assert json.loads(summary.read_text())["metrics"]["test"]["mae"] > 0
+    measured = json.loads(summary.read_text())
+    assert measured["metrics"]["test"]["mae"] < measured["baseline"]["mae"]["all"]["mean"]["mean"]
     assert main(["evaluate", "run=flats"]) == 0
     assert main(["show", "--config-dir", "mine", "task=flats"]) == 0
     assert "city Bonn" in capsys.readouterr().out
