@@ -71,6 +71,12 @@ def candidates(line: str) -> list[str]:
         return _starting(["bash", "zsh"], last)
     if command == "data":
         return _data(words[2:], last)
+    if last.startswith("acknowledge="):
+        before, mark, begun = last.rpartition("," if "," in last else "[")
+        named = before.replace("[", ",").replace("=", ",").split(",")
+        return _starting(
+            [f"{before}{mark}{n}" for n in registry.names("guards") if n not in named], f"{before}{mark}{begun}"
+        )
     if "=" in last:
         key, _, value = last.partition("=")
         found = _values(command, key, value, _runs_dir(words))

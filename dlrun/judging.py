@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from dlrun import registry
 from dlrun.contracts import AnyMetric, Baseline, DataSpec, RankingMetric, Rows, Split, TargetSpec
 from dlrun.picking import pick
 from dlrun.seeds import derive
+
+log = logging.getLogger("dlrun")
 
 Baselines = dict[str, dict[str, Any]]
 
@@ -49,6 +52,10 @@ def judge(
             use = derive(seed, "baseline", name, split.name if split else "test")
             for metric, found in _scores(spec, metrics, baseline, learned, new, use).items():
                 values.setdefault((metric, name), []).append(found)
+    for name, baseline in built.items():
+        if splits and _reads_inputs(baseline) and all(name != of for _, of in values):
+            kinds = " and ".join(dict.fromkeys(target.problem for target in spec.targets.values()))
+            log.warning("baseline %s says nothing about a %s target: it is left out", name, kinds)
     judged = {}
     for metric, measure in metrics.items():
         upwards = measure.higher_is_better

@@ -58,6 +58,14 @@ class ClassBalance:
                 f"{held_out[absent].sum():,} of {held_out.sum():,} {what} are of {len(absent)} class(es) without any "
                 f"training row ({named}): a model can't learn what it has never seen (book 4.2.2). {advice}"
             )
+        hoped = train / max(train.sum(), 1) * held_out.sum()
+        unseen = np.flatnonzero((held_out == 0) & (hoped >= (EXPECTED if target.problem == "multiclass" else 1e-9)))
+        if len(unseen):
+            named = ", ".join(_name(target, c) for c in unseen[:5]) + (", …" if len(unseen) > 5 else "")
+            return (
+                f"none of the {held_out.sum():,} {what} is of class {named}, which {train[unseen].sum():,} training "
+                f"rows are of: the score says nothing about it (book 4.2.2). {advice}"
+            )
         most, statistic, freedom = _chi_square(train, held_out)
         shares = train[most] / max(train.sum(), 1), held_out[most] / max(held_out.sum(), 1)
         if not freedom or abs(shares[1] - shares[0]) < self.difference * shares[0]:

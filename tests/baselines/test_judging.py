@@ -177,3 +177,12 @@ def test_a_perfect_result_beats_chance_on_few_rows():
         assert score["best"] < 1.0
     assert found["accuracy"]["beaten"]
     assert verdict(found) == "beats every baseline"
+
+
+def test_a_chosen_baseline_that_fits_no_target_is_named(caplog):
+    metrics = {"mae": mae.build(REGRESSION)}
+    with caplog.at_level("WARNING", "dlrun"):
+        judge(REGRESSION, metrics, {"logistic": {}, "mean": {}}, rows([1, 2, 9]), rows([2, 3, 4]), 0, {"mae": 0.5})
+    assert [r.getMessage() for r in caplog.records] == [
+        "baseline logistic says nothing about a regression target: it is left out"
+    ]

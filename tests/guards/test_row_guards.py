@@ -119,6 +119,20 @@ def test_digits_sorted_by_class_are_never_trained_on(one, with_data):
     assert "evaluation.order=shuffled" in sentence
 
 
+def test_a_class_without_a_validation_row_is_told(check, one, with_data):
+    labels = np.zeros(200, np.float32)
+    labels[[3, 50, 90, 120]] = 1
+    rare = TargetSpec("binary", classes=2, labels=("no", "yes"))
+    sentence = one("class_balance", with_data(R.random((200, 2)), labels, held_out=40, target=rare))
+    assert sentence.startswith("none of the 40 validation rows is of class 'yes', which 4 training rows are of")
+    assert "evaluation.stratify=true" in sentence
+    labels[170] = 1
+    assert check("class_balance", with_data(R.random((200, 2)), labels, held_out=40, target=rare)) == []
+    many = np.concatenate([np.arange(160) % 4, np.arange(40) % 3])
+    sentence = one("class_balance", with_data(R.random((200, 2)), many, held_out=40))
+    assert "is of class 3, which 40 training rows" in sentence
+
+
 def test_shares_that_differ_beyond_chance_are_told_with_the_class_that_differs_most(one, with_data):
     labels = np.concatenate([np.arange(800) % 4, np.zeros(100, int), np.arange(100) % 4])
     target = TargetSpec("multiclass", classes=4, labels=("red", "green", "blue", "grey"))
