@@ -22,7 +22,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlrun import trust
+from dlrun import registry, trust
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 HERE = Path(__file__).parent
@@ -177,7 +177,7 @@ class Composer:
         problems = [
             Problem(
                 group,
-                f"no {group} is called '{name}'",
+                f"no {registry.singular(group)} is called '{name}'",
                 f"{nearest(name, options)} {available(options)}".strip(),
                 f"command line: {word}",
             )

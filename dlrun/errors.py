@@ -69,10 +69,26 @@ class Interrupted(DlrunError):  # noqa: N818
     exit_code = 130
 
 
+NEAR = 0.6
+"""Of `difflib`'s ratio, from which a name is offered."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean 'x'?` with the nearest of `known`, or nothing when none is near."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"Did you mean '{close[0]}'?" if close else ""
+    """`Did you mean 'x'?` with the nearest of `known`, or nothing when none is near. Upper and lower case are alike;
+    of dotted keys in the same section only the last part is compared."""
+    likeness, best = max(((_likeness(word.lower(), other.lower()), other) for other in known), default=(0.0, ""))
+    return f"Did you mean '{best}'?" if likeness >= NEAR else ""
+
+
+def _likeness(word: str, other: str) -> float:
+    """0..1; of a word that another one begins with at least `NEAR`."""
+    if word.startswith(f"{other}."):
+        return 0.0  # the section itself
+    section, _, last = word.rpartition(".")
+    if section and other.startswith(f"{section}.") and "." not in other[len(section) + 1 :]:
+        word, other = last, other[len(section) + 1 :]
+    ratio = difflib.SequenceMatcher(None, other, word).ratio()
+    return max(ratio, NEAR) if len(word) >= 3 and other.startswith(word) else ratio
 
 
 def available(known: Iterable[str], most: int = 12) -> str:

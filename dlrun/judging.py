@@ -19,6 +19,13 @@ log = logging.getLogger("dlrun")
 
 Baselines = dict[str, dict[str, Any]]
 
+USUAL = ("chance", "majority", "permutation", "mean", "median")
+"""Chosen by default for whatever target: one that does not fit is left out in silence where another does."""
+
+CLASSES = "chance, majority, permutation, logistic"
+FITTING = {"binary": CLASSES, "multiclass": CLASSES, "multilabel": CLASSES}
+"""By problem; numbers have mean, median and linear."""
+
 
 def judge(
     spec: DataSpec,
@@ -37,9 +44,9 @@ def judge(
 
     Returns `{metric: {"value", "kind", "result", "beaten", "unbeaten", "all"}}`. value, kind: of the strongest baseline
     that reads no input; one with chance in it has to be better by two standard deviations to count as stronger.
-    unbeaten: names of those that the result does not exceed, in every one of their repetitions, strongest first.
-    all: `{name: {"kind", "reads_inputs", "mean", "std", "n", "best"}}`, the best of n repetitions. A metric that is
-    defined for no baseline is left out.
+    A baseline is beaten by a result better than all of its n repetitions; unbeaten: names of the others, strongest
+    first. all: `{name: {"kind", "reads_inputs", "mean", "std", "n", "best"}}`, the best of n repetitions. A metric
+    that is defined for no baseline is left out; a warning names chosen baselines that fit no target.
     """
     built: dict[str, Any] = {name: registry.load("baselines", name)(**args) for name, args in chosen.items()}
     inputs = any(_reads_inputs(baseline) for baseline in built.values())
@@ -52,10 +59,8 @@ def judge(
             use = derive(seed, "baseline", name, split.name if split else "test")
             for metric, found in _scores(spec, metrics, baseline, learned, new, use).items():
                 values.setdefault((metric, name), []).append(found)
-    for name, baseline in built.items():
-        if splits and _reads_inputs(baseline) and all(name != of for _, of in values):
-            kinds = " and ".join(dict.fromkeys(target.problem for target in spec.targets.values()))
-            log.warning("baseline %s says nothing about a %s target: it is left out", name, kinds)
+    if splits and metrics:
+        _warn_of_silent(list(chosen), {name for _, name in values}, [spec.targets[m.key] for m in metrics.values()])
     judged = {}
     for metric, measure in metrics.items():
         upwards = measure.higher_is_better
@@ -71,19 +76,38 @@ def verdict(judged: Baselines) -> str:
     behind = {metric: found for metric, found in judged.items() if not found["beaten"]}
     if not behind:
         return "beats every baseline" if judged else ""
-    said, blind = [], True
+    failed: dict[str, list[str]] = {}  # by baseline
+    close: dict[str, bool] = {}
+    blind = True
     for metric, found in behind.items():
         blind_ones = [name for name in found["unbeaten"] if not found["all"][name]["reads_inputs"]]
         name = (blind_ones or found["unbeaten"])[0]
         blind = blind and bool(blind_ones)
-        score = found["all"][name]
-        spread = f" ± {score['std']:.2g}, the best of {score['n']} {score['best']:.4g}" if score["n"] > 1 else ""
-        said.append(f"{name} ({metric} {found['result']:.4g} against {score['mean']:.4g}{spread})")
+        score, result = found["all"][name], found["result"]
+        spread = f" ± {score['std']:.2g}, best of {score['n']}: {score['best']:.4g}" if score["n"] > 1 else ""
+        failed.setdefault(name, []).append(f"{metric} {result:.4g} against {score['mean']:.4g}{spread}")
+        between = (result - score["mean"]) * (score["best"] - score["mean"]) > 0  # its mean and its best
+        close[name] = close.get(name, True) and between
+    said = {name: f"{name} ({', '.join(parts)})" for name, parts in failed.items()}
+    plainly = " and ".join(text for name, text in said.items() if not close[name])
+    barely = " and ".join(text for name, text in said.items() if close[name])
     ahead = [metric for metric in judged if metric not in behind]
     if ahead:
-        return f"beats every baseline in {' and '.join(ahead)}, but not {' and '.join(said)}"
+        not_beaten = [f"not {plainly}"] * bool(plainly) + [f"not clearly {barely}"] * bool(barely)
+        return f"beats every baseline in {' and '.join(ahead)}, but {' and '.join(not_beaten)}"
+    not_beaten = [f"does not beat {plainly}"] * bool(plainly) + [f"does not clearly beat {barely}"] * bool(barely)
     why = "no sign that the input was used" if blind else "no better than a model without hidden layers"
-    return f"does not beat {' and '.join(said)}: {why}"
+    return f"{' and '.join(not_beaten)}: {why}"
+
+
+def _warn_of_silent(chosen: list[str], spoke: set[str], targets: list[TargetSpec]) -> None:
+    """Name what was chosen and fits none of these targets; of the usual ones only where nothing fits."""
+    silent = [name for name in chosen if name not in spoke and (name not in USUAL or not spoke)]
+    if silent:
+        kinds = list(dict.fromkeys(target.problem for target in targets))
+        named = f"baseline {silent[0]} says" if len(silent) == 1 else f"baselines {' and '.join(silent)} say"
+        fitting = ", ".join(dict.fromkeys(FITTING.get(kind, "mean, median, linear") for kind in kinds))
+        log.warning("%s nothing about a %s target; what fits: %s", named, " or ".join(kinds), fitting)
 
 
 def _judged(scores: dict[str, dict[str, Any]], upwards: bool, result: float) -> dict[str, Any]:

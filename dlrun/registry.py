@@ -74,6 +74,11 @@ def describe(group: str, name: str) -> str:
     return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
+def singular(group: str) -> str:
+    """One of its components, in a sentence: metrics -> metric, loss -> loss."""
+    return group.removesuffix("s") if group == PACKAGES.get(group) else group
+
+
 def load(group: str, name: str) -> Callable[..., Any]:
     """The `build` function behind a name. Raises ConfigError for a name that has no file."""
     files = _files(group)
@@ -83,7 +88,7 @@ def load(group: str, name: str) -> Callable[..., Any]:
         module = _entry_points(group)[name].load()
     else:
         hint = nearest(name, names(group)) + " " + available(names(group))
-        raise ConfigError(Problem(group, f"no {group} is called '{name}'", hint.strip()))
+        raise ConfigError(Problem(group, f"no {singular(group)} is called '{name}'", hint.strip()))
     if not callable(getattr(module, "build", None)):
         raise ConfigError(Problem(group, f"{module.__file__} has no function 'build'"))
     try:

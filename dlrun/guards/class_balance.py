@@ -47,24 +47,36 @@ class ClassBalance:
             test = count(_labels(context.data.test.targets[name]))
             if sentence := self._compare(count(labels), test, target, "test rows", "Draw the test set at random"):
                 said.append(sentence)
-        return said
+        return said or self._single(context, name, target, labels)
+
+    def _single(self, context: Context, name: str, target: TargetSpec, labels: np.ndarray) -> list[str]:
+        """Classes with one row in all the data."""
+        test = context.data.test
+        held_out = test is not None or any(len(split.val) for split in context.splits)
+        everything = labels if test is None else np.concatenate([labels, _labels(test.targets[name])])
+        single = np.flatnonzero(np.bincount(everything) == 1)
+        if not held_out or not len(single):
+            return []
+        return [
+            f"{len(single)} class(es) have a single row in all the data ({_names(target, single)}): it can't be both "
+            "trained on and scored (book 4.2.2). Collect more rows of them, or leave them out"
+        ]
 
     def _compare(self, train: np.ndarray, held_out: np.ndarray, target: TargetSpec, what: str, advice: str) -> str:
         """Two counts by class, [classes]; nothing, or the sentence."""
         absent = np.flatnonzero((train == 0) & (held_out > 0))
         if len(absent):
-            named = ", ".join(_name(target, c) for c in absent[:5]) + (", …" if len(absent) > 5 else "")
             return (
                 f"{held_out[absent].sum():,} of {held_out.sum():,} {what} are of {len(absent)} class(es) without any "
-                f"training row ({named}): a model can't learn what it has never seen (book 4.2.2). {advice}"
+                f"training row ({_names(target, absent)}): a model can't learn what it has never seen (book 4.2.2). "
+                f"{advice}"
             )
         hoped = train / max(train.sum(), 1) * held_out.sum()
         unseen = np.flatnonzero((held_out == 0) & (hoped >= (EXPECTED if target.problem == "multiclass" else 1e-9)))
         if len(unseen):
-            named = ", ".join(_name(target, c) for c in unseen[:5]) + (", …" if len(unseen) > 5 else "")
             return (
-                f"none of the {held_out.sum():,} {what} is of class {named}, which {train[unseen].sum():,} training "
-                f"rows are of: the score says nothing about it (book 4.2.2). {advice}"
+                f"none of the {held_out.sum():,} {what} is of class {_names(target, unseen)}, which "
+                f"{train[unseen].sum():,} training rows are of: the score says nothing about it (book 4.2.2). {advice}"
             )
         most, statistic, freedom = _chi_square(train, held_out)
         shares = train[most] / max(train.sum(), 1), held_out[most] / max(held_out.sum(), 1)
@@ -88,6 +100,11 @@ def _labels(target: Tensor) -> np.ndarray:
 
 def _name(target: TargetSpec, number: int) -> str:
     return f"'{target.labels[number]}'" if number < len(target.labels) else str(number)
+
+
+def _names(target: TargetSpec, classes: np.ndarray) -> str:
+    """The first five."""
+    return ", ".join(_name(target, c) for c in classes[:5]) + (", …" if len(classes) > 5 else "")
 
 
 def _chi_square(train: np.ndarray, held_out: np.ndarray) -> tuple[int, float, int]:

@@ -19,12 +19,12 @@ def build(spec: DataSpec, *, k: Count = 5, target: str | None = None) -> Metric:
 
     Of equal outputs the one of the lower class comes first, so a model that can't tell classes apart is not
     right by it. target: the one to read, may be left out where there is only one. Raises ConfigError on other
-    problems and where k is larger than the number of classes.
+    problems and where k is not below the number of classes, for then every row would be right.
     """
     key, _ = metric_target(spec, target, "top_k_accuracy", ("multiclass",))
     classes = spec.targets[key].classes
-    if k > classes:
-        message = f"expected at most the number of classes, {classes}, received {k}"
+    if k >= classes:
+        message = f"expected less than the number of classes, {classes}, received {k}: every row would be right"
         raise ConfigError(Problem("metrics.top_k_accuracy.k", message, f"'{key}' has {classes} classes"))
     return RowMean(key, True, partial(_hits, k=k))
 

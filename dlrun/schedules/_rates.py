@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from dlrun.contracts import Schedule
-
-log = logging.getLogger("dlrun")
 
 Share = Callable[[int], float]
 """From the updates done since the run began to the share of the base rate that the next update uses."""
@@ -42,18 +39,9 @@ class Rates(Schedule):
             group["lr"] = group["initial_lr"] * share
 
 
-def warmup_updates(updates: int | None, epochs: int, steps: int, run: int) -> int:
-    """Length of a warm-up, in updates: as given, or that of so many epochs of `steps` updates. run: epochs of the
-    run; a warm-up that it does not outlast is warned of."""
-    length = epochs * steps if updates is None else updates
-    if length >= steps * run:
-        log.warning(
-            "schedule: the warm-up takes %d updates and the run has %d: the full learning rate is never reached. "
-            "Shorten the warm-up or raise trainer.epochs",
-            length,
-            steps * run,
-        )
-    return length
+def warmup_updates(updates: int | None, epochs: int, steps: int) -> int:
+    """Length of a warm-up, in updates: as given, or that of so many epochs of `steps` updates."""
+    return epochs * steps if updates is None else updates
 
 
 def rising(done: int, length: int, start: float) -> float:

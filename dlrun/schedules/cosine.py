@@ -15,12 +15,12 @@ def build(*, final: Rate = 0.0, warmup_epochs: Natural = 0, warmup_steps: Count 
     CosineAnnealingLR stepped after each update.
 
     Before that, `lr * (u + 1) / (W + 1)`, a straight line to lr. warmup_steps: updates, in place of
-    warmup_epochs. A warm-up as long as the run is warned of.
+    warmup_epochs. Of a warm-up as long as the run the guard patience warns.
     """
 
     def plan(steps: int, epochs: int) -> Share:
         total = steps * epochs
-        warm = warmup_updates(warmup_steps, warmup_epochs, steps, epochs)
+        warm = warmup_updates(warmup_steps, warmup_epochs, steps)
 
         def share(done: int) -> float:
             if done < warm:

@@ -13,8 +13,8 @@ from dlrun.errors import ConfigError, Problem
 from dlrun.schedules._rates import Rates, Share
 from dlrun.types import Count
 
-Factor = Annotated[float, Field(gt=0, lt=1)]
-"""What makes smaller, and leaves something."""
+Factor = Annotated[float, Field(gt=0, le=1)]
+"""What makes nothing larger, and leaves something; 1 changes nothing."""
 
 
 def build(*, step_size: Count = 10, milestones: list[Count] | None = None, gamma: Factor = 0.1) -> Schedule:

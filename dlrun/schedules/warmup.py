@@ -12,11 +12,11 @@ def build(*, start: Rate = 0.1, epochs: Count = 1, steps: Count | None = None) -
     LinearLR stepped after each update.
 
     W is the updates of so many epochs, or `steps` in their place. start: a share of lr; with 0 the first
-    update changes nothing. A warm-up as long as the run is warned of.
+    update changes nothing. Of a warm-up as long as the run the guard patience warns.
     """
 
-    def plan(steps_per_epoch: int, run: int) -> Share:
-        length = warmup_updates(steps, epochs, steps_per_epoch, run)
+    def plan(steps_per_epoch: int, _: int) -> Share:
+        length = warmup_updates(steps, epochs, steps_per_epoch)
         return lambda done: rising(done, length, start)
 
     return Rates(plan)

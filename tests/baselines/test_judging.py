@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from dlrun import registry
+from dlrun.compose import CONFIGS
 from dlrun.contracts import DataSpec, InputSpec, Rows, Split, TargetSpec
-from dlrun.judging import judge, verdict
+from dlrun.judging import FITTING, USUAL, judge, verdict
 from dlrun.metrics import accuracy, mae, mse, roc_auc
 
 REGRESSION = DataSpec({"x": InputSpec((1,))}, {"y": TargetSpec("regression")})
@@ -179,10 +182,59 @@ def test_a_perfect_result_beats_chance_on_few_rows():
     assert verdict(found) == "beats every baseline"
 
 
-def test_a_chosen_baseline_that_fits_no_target_is_named(caplog):
-    metrics = {"mae": mae.build(REGRESSION)}
+def test_a_result_between_mean_and_best_of_chance_does_not_clearly_beat_it():
+    targets = [0.0, 1.0] * 20
+    metrics = {"accuracy": accuracy.build(BINARY)}
+
+    def said(result: float) -> str:
+        return verdict(judge(BINARY, metrics, {"chance": {}}, rows(targets), rows(targets), 0, {"accuracy": result}))
+
+    score = judge(BINARY, metrics, {"chance": {}}, rows(targets), rows(targets), 0, {})["accuracy"]["all"]["chance"]
+    spread = f"{score['mean']:.4g} ± {score['std']:.2g}, best of 10: {score['best']:.4g}"
+    why = "no sign that the input was used"
+    assert said(score["best"]) == f"does not clearly beat chance (accuracy {score['best']:.4g} against {spread}): {why}"
+    assert said(0.1) == f"does not beat chance (accuracy 0.1 against {spread}): {why}"
+
+
+def test_the_verdict_names_a_baseline_once_for_all_metrics():
+    metrics = {"mae": mae.build(REGRESSION), "mse": mse.build(REGRESSION)}
+    found = judge(REGRESSION, metrics, {"mean": {}}, rows([1, 2, 9]), rows([2, 3, 4]), 0, {"mae": 1.5, "mse": 1.7})
+    assert verdict(found) == (
+        "does not beat mean (mae 1.5 against 1, mse 1.7 against 1.667): no sign that the input was used"
+    )
+
+
+NUMBERS = "nothing about a regression target; what fits: mean, median, linear"
+CLASSES = "nothing about a binary target; what fits: chance, majority, permutation, logistic"
+
+
+@pytest.mark.parametrize(
+    ("spec", "chosen", "said"),
+    [
+        (REGRESSION, ["logistic", "mean"], [f"baseline logistic says {NUMBERS}"]),
+        (REGRESSION, ["majority", "logistic"], [f"baselines majority and logistic say {NUMBERS}"]),
+        (REGRESSION, [*DEFAULT, "linear"], []),
+        (REGRESSION, ["chance"], [f"baseline chance says {NUMBERS}"]),
+        (BINARY, ["linear"], [f"baseline linear says {CLASSES}"]),
+        (BINARY, [*DEFAULT, "logistic"], []),
+        (BINARY, [], []),
+    ],
+)
+def test_a_chosen_baseline_that_fits_no_target_is_named(caplog, spec, chosen, said):
+    metrics = {"it": mae.build(spec) if spec is REGRESSION else accuracy.build(spec)}
     with caplog.at_level("WARNING", "dlrun"):
-        judge(REGRESSION, metrics, {"logistic": {}, "mean": {}}, rows([1, 2, 9]), rows([2, 3, 4]), 0, {"mae": 0.5})
-    assert [r.getMessage() for r in caplog.records] == [
-        "baseline logistic says nothing about a regression target: it is left out"
-    ]
+        judge(spec, metrics, {n: {} for n in chosen}, rows([0, 1, 1], [1, 2, 3]), rows([0, 1], [1, 2]), 0, {"it": 0.5})
+    assert [r.getMessage() for r in caplog.records] == said
+
+
+@pytest.mark.parametrize(("spec", "problem"), [(REGRESSION, "regression"), (BINARY, "binary")])
+def test_what_is_said_to_fit_does(spec, problem):
+    metrics = {"it": mae.build(spec) if spec is REGRESSION else accuracy.build(spec)}
+    chosen = {name: {} for name in registry.names("baselines")}
+    found = judge(spec, metrics, chosen, rows([0, 1, 1], [1, 2, 3]), rows([0, 1], [1, 2]), 0, {"it": 0.5})
+    assert set(found["it"]["all"]) == set(FITTING.get(problem, "mean, median, linear").split(", "))
+
+
+def test_the_usual_baselines_are_the_default_ones():
+    base = yaml.safe_load((CONFIGS / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    assert next(part["baselines"] for part in base if "baselines" in part) == list(USUAL)

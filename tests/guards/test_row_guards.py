@@ -133,6 +133,16 @@ def test_a_class_without_a_validation_row_is_told(check, one, with_data):
     assert "is of class 3, which 40 training rows" in sentence
 
 
+def test_a_class_with_a_single_row_is_told(check, one, with_data):
+    labels = np.arange(200) % 4
+    labels[7] = 5
+    sentence = one("class_balance", with_data(R.random((200, 2)), labels, held_out=40))
+    assert sentence.startswith("1 class(es) have a single row in all the data (5)")
+    assert check("class_balance", with_data(R.random((200, 2)), labels)) == []  # nothing is scored
+    labels[8] = 5
+    assert check("class_balance", with_data(R.random((200, 2)), labels, held_out=40)) == []
+
+
 def test_shares_that_differ_beyond_chance_are_told_with_the_class_that_differs_most(one, with_data):
     labels = np.concatenate([np.arange(800) % 4, np.zeros(100, int), np.arange(100) % 4])
     target = TargetSpec("multiclass", classes=4, labels=("red", "green", "blue", "grey"))

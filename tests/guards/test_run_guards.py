@@ -86,6 +86,30 @@ def test_callbacks_without_patience_are_left_alone(check, reviews, changed):
     assert check("patience", changed(reviews, epochs=1)) == []
 
 
+@pytest.mark.parametrize(
+    ("schedule", "updates"),
+    [
+        (("warmup", {"epochs": 3}), 30), (("warmup", {"epochs": 2}), 0), (("warmup", {"steps": 30}), 30),
+        (("warmup", {"steps": 29, "epochs": 9}), 0), (("cosine", {"warmup_steps": 70}), 70),
+        (("cosine", {"warmup_epochs": 3}), 30), (("cosine", {}), 0), (("constant", {}), 0), (("step", {}), 0),
+    ],
+)  # fmt: skip
+def test_a_warm_up_that_outlasts_training(check, reviews, changed, schedule, updates):
+    context = changed(reviews, schedule=Section(*schedule))
+    trainer = replace(context.config.trainer, epochs=3, steps_per_epoch=10)
+    context = replace(context, config=replace(context.config, trainer=trainer))
+    said = check("patience", context)
+    assert [f"takes {updates} updates and the run has 30" in sentence for sentence in said] == [True] * bool(updates)
+
+
+def test_updates_are_counted_from_rows_and_batches(check, one, reviews, changed):
+    rows, trainer = len(reviews.splits[0].train), reviews.config.trainer
+    updates = -(-rows // trainer.batch_size) * trainer.epochs
+    context = changed(reviews, schedule=Section("warmup", {"steps": updates}))
+    assert f"and the run has {updates:,}:" in one("patience", context)
+    assert check("patience", changed(reviews, schedule=Section("warmup", {"steps": updates - 1}))) == []
+
+
 # selections
 
 

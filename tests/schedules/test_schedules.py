@@ -189,15 +189,20 @@ def test_warmup_from_0():
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("warmup", {"epochs": EPOCHS}), ("cosine", {"warmup_steps": 70})])
-def test_a_warm_up_that_the_run_does_not_outlast_is_warned_of(name, arguments, caplog):
-    with caplog.at_level(logging.WARNING, "dlrun"):
-        found = rates(name, **arguments)
-    assert "the full learning rate is never reached" in caplog.text
+def test_a_warm_up_that_the_run_does_not_outlast_never_ends(name, arguments):
+    found = rates(name, **arguments)
     assert max(found) < LR
     assert found == sorted(found)
-    caplog.clear()
-    rates(name, **{key: value // 2 for key, value in arguments.items()})
-    assert not caplog.records
+    assert max(rates(name, **{key: value // 2 for key, value in arguments.items()})) == LR
+
+
+def test_a_step_that_would_rise_is_refused_and_1_is_constant():
+    from dlrun.config import parse
+
+    _, problems = parse({"schedule": {"name": "step", "gamma": 1.5}})
+    (message,) = [p.message for p in problems if p.path == "schedule.gamma"]
+    assert message.startswith("expected less than or equal to 1, received 1.5")
+    assert set(rates("step", step_size=1, gamma=1.0)) == {LR}
 
 
 # Plateau
