@@ -76,7 +76,7 @@ def _run(command: str, words: list[str]) -> int:
         module = importlib.import_module(f"dlrun.commands.{command}")
         return int(module.main([w for w in words if w not in quiet]) or 0)
     except DlrunError as error:
-        console.error(error)
+        console.error(error, trains=command == "train")
         return error.exit_code
     except KeyboardInterrupt:
         console.err.print("interrupted")

@@ -1,8 +1,7 @@
-"""Several runs beside each other: their curves, best values, onset of overfitting, and how their configs differ."""
+"""Several runs beside each other: their curves, best values, and onset of overfitting."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from dlrun import registry
 from dlrun.errors import ConfigError, DataError, DlrunError, Problem
 from dlrun.finding import find_run
 from dlrun.run_folder import RunFolder, all_folders
-from dlrun.runs_table import dotted, read_config, state_of
+from dlrun.runs_table import read_config, state_of
 from dlrun.summary import RISE, mean_curve
 
 HEAD = ("stage", "repeat", "fold", "epoch", "split")
@@ -156,25 +155,6 @@ def upwards(config: dict[str, Any], metric: str) -> bool | None:
     except (DlrunError, TypeError):
         return None
     return False
-
-
-def differences(runs: Sequence[Compared]) -> list[list[str]]:
-    """One line per dotted key that has not the same value in all configs: the key, then the values, `-` where
-    there is none. What the task is called and where its runs go is left out."""
-    flat = [dotted(run.config) for run in runs]
-    sections = list(dict.fromkeys(section for run in runs for section in run.config))
-    keys = list(dict.fromkeys(key for config in flat for key in config))
-    keys.sort(key=lambda key: sections.index(key.partition(".")[0]))
-    found = []
-    for key in keys:
-        values = [_written(config[key]) if key in config else "-" for config in flat]
-        if key not in ("task", "runs_dir", "rerun") and len(set(values)) > 1:
-            found.append([key, *values])
-    return found
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _history(folder: RunFolder) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from dlrun import commands, registry
+from dlrun import commands, completing_runs, registry
 
 FLAGS = {
     "train": ["--cfg", "--config-dir", "--help", "--info", "--multirun", "--package", "--plugins", "--quiet",
@@ -28,7 +28,7 @@ KEYS = {
     "reproduce": ["seeds=", "write=", "strict=", "runs_dir="],
 }
 COMMAND_VALUES = {
-    "runs": {"state": ["finished", "running", "failed", "preempted", "dead"], "data": ["real", "sample"],
+    "runs": {"state": ["finished", "running", "failed", "preempted", "dead", "unknown"], "data": ["real", "sample"],
              "format": ["table", "csv", "json"]},
     "compare": {"split": ["val", "train"], "all": ["true", "false"]},
     "reproduce": {"write": ["true", "false"], "strict": ["true", "false"]},
@@ -42,6 +42,10 @@ VALUES = {
     "dataset.source": ["real", "sample", "auto"],
     "evaluation.stack": ["auto", "always", "never"],
 }
+LISTS = ("state", "data", "metric", "columns")
+"""Keys of commands that take several values, with commas."""
+
+FILES = ("input", "output", "runs_dir", "dataset.path")
 BOOLEANS = ("rerun", "trainer.plots", "evaluation.test", "evaluation.shuffle", "evaluation.stratify")
 
 
@@ -72,11 +76,8 @@ def candidates(line: str) -> list[str]:
     if command == "data":
         return _data(words[2:], last)
     if last.startswith("acknowledge="):
-        before, mark, begun = last.rpartition("," if "," in last else "[")
-        named = before.replace("[", ",").replace("=", ",").split(",")
-        return _starting(
-            [f"{before}{mark}{n}" for n in registry.names("guards") if n not in named], f"{before}{mark}{begun}"
-        )
+        value = last.removeprefix("acknowledge=[").removeprefix("acknowledge=")
+        return _listed("acknowledge=", f"[{value}", registry.names("guards"))
     if "=" in last:
         key, _, value = last.partition("=")
         found = _values(command, key, value, _runs_dir(words))
@@ -84,7 +85,7 @@ def candidates(line: str) -> list[str]:
             return found
     if command in ("train", "show"):
         return _hydra(words[2:], last)
-    names = _run_names(_runs_dir(words)) if command == "compare" else []
+    names = completing_runs.run_names(_runs_dir(words)) if command == "compare" else []
     if command == "reproduce":
         from dlrun.claims import experiments
 
@@ -95,19 +96,27 @@ def candidates(line: str) -> list[str]:
 def _values(command: str, key: str, value: str, runs_dir: Path) -> list[str]:
     """Values of the keys whose values are known without composing a config."""
     if key in ("run", "init_from") or (key == "task" and command == "runs"):
-        names = [name for name in _run_names(runs_dir) if key != "task" or "/" not in name]
+        names = [name for name in completing_runs.run_names(runs_dir) if key != "task" or "/" not in name]
         return _starting([f"{key}={n}" for n in names], f"{key}={value}")
-    if key in ("input", "output", "runs_dir"):
+    if key in FILES:
         return _paths(f"{key}=", value, folders=key == "runs_dir")
     known = ["true", "false"] if key in BOOLEANS else VALUES.get(key, [])
     known = COMMAND_VALUES.get(command, {}).get(key, known)
+    if command == "compare" and key == "metric":
+        known = completing_runs.metrics(runs_dir)
+    if command == "runs" and key in ("sort", "columns"):
+        down = "-" if key == "sort" and value.startswith("-") else ""
+        known = [f"{down}{name}" for name in completing_runs.columns(runs_dir)]
+    if command in ("runs", "compare") and key in LISTS:
+        return _listed(f"{key}=", value, known)
     return _starting([f"{key}={v}" for v in known], f"{key}={value}")
 
 
-def _run_names(runs_dir: Path) -> list[str]:
-    """Tasks, and task/signature of every run."""
-    folders = [f.parent for f in runs_dir.glob("*/*/config.yaml")]
-    return sorted({f.parent.name for f in folders} | {f"{f.parent.name}/{f.name}" for f in folders})
+def _listed(head: str, value: str, known: list[str]) -> list[str]:
+    """`head` and a list that is begun, `a,b` or `[a,b`, with each name for its last place that is not in it yet."""
+    cut = max(value.rfind(mark) for mark in "[,") + 1
+    named = value[:cut].lstrip("[").split(",")
+    return [f"{head}{value[:cut]}{name}" for name in _starting(known, value[cut:]) if name not in named]
 
 
 def _data(words: list[str], last: str) -> list[str]:
@@ -118,8 +127,9 @@ def _data(words: list[str], last: str) -> list[str]:
     chosen = next((w for w in words[1:] if w in names), None)
     if words[0] != "card" or not chosen:
         return _starting([n for n in names if n not in words], last)
-    if last.startswith("output="):
-        return _paths("output=", last.partition("=")[2], folders=False)
+    key, equals, value = last.partition("=")
+    if equals and key.removeprefix("dataset.") in ("output", "path"):
+        return _paths(f"{key}=", value, folders=False)
     if last.startswith("source="):
         return _starting([f"source={value}" for value in VALUES["dataset.source"]], last)
     keys = _hydra([f"dataset={chosen}"], f"dataset.{last}")
@@ -147,9 +157,7 @@ def _hydra(words: list[str], last: str) -> list[str]:
     composer = Composer([d for d in dirs if d.is_dir()])
     group, equals, value = last.partition("=")
     if equals and group in composer.groups():  # also the later ones of `metrics=[a,b` and of a sweep `optimizer=a,b`
-        cut = max(value.rfind(mark) for mark in "[,") + 1
-        head = last[: len(last) - len(value) + cut]
-        return [f"{head}{name}" for name in _starting(composer.options(group), value[cut:])]
+        return _listed(f"{group}=", value, composer.options(group))
     rest = [w for w in words if "=" in w and not w.startswith("-")]
     found = BashCompletion(composer.loader)._query("config", " ".join([*rest, last]))
     return [f for f in found if not f.startswith("hydra")]

@@ -62,15 +62,15 @@ def logging_to(path: Path) -> Iterator[None]:
             handler.close()
 
 
-def error(problem: DlrunError) -> None:
-    """An error for the user: what is wrong, where, what to do; never a traceback."""
+def error(problem: DlrunError, trains: bool = False) -> None:
+    """An error for the user: what is wrong, where, what to do; never a traceback. trains: whether the command does."""
     if not isinstance(problem, ConfigError):
         planned = isinstance(problem, Interrupted | Preempted)
         _print(err, ("" if planned else "error: ", "bold red"), str(problem))
         return
     n = len(problem.problems)
     count = "1 problem" if n == 1 else f"{n} problems"
-    _print(err, (count, "bold red"), " in this command")
+    _print(err, (count, "bold red"), f" in this command{'; nothing was trained' if trains else ''}")
     for i, p in enumerate(problem.problems, 1):
         _print(err, f"\n{i}. ", (p.path, "bold"), ": " if p.path else "", p.message)
         for line in (p.hint, f"stands in: {p.origin}" if p.origin else ""):

@@ -1,4 +1,4 @@
-"""One chart of several runs, as the book's figures 4-4 to 4-9 compare two: crosses for the first, dots for others."""
+"""One chart of several runs, as the book's figures 4-4 to 4-9 compare two: crosses, then dots."""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from dlrun.assembly import Parts
 from dlrun.contracts import Bags, Column, Data, Dataset, TargetSpec
 
+MOST_COLUMNS = 30
+
 
 def layers(parts: Parts) -> tuple[str, list[str], list[list[Any]]]:
     """Title, columns, and one row per layer: name, kind, output shape with the batch axis as None, parameters
@@ -28,15 +30,20 @@ def layers(parts: Parts) -> tuple[str, list[str], list[list[Any]]]:
     return title, ["layer", "kind", "output shape", "parameters"], rows
 
 
-def card(dataset: Dataset, data: Data) -> list[list[Any]]:
-    """What the data are: rows, shapes, types, ranges, classes, and three rows as a person reads them."""
+def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]:
+    """What the data are: rows, shapes, types, ranges, classes, and three rows as a person reads them.
+
+    columns: whether each training column that has a name gets a line of its own.
+    """
     rows: list[list[Any]] = [["source", data.source]]
     spec = dataset.spec
     for part, there in (("train", data.train), ("test", data.test)):
         if there is None:
             continue
         rows.append([f"{part} rows", f"{len(there):,}"])
-        rows += [[f"{part} {name}", _column(c, spec.inputs[name].shape)] for name, c in there.inputs.items()]
+        for name, column in there.inputs.items():
+            rows.append([f"{part} {name}", _column(column, spec.inputs[name].shape)])
+            rows += _named(column, spec.inputs[name].names) if columns and part == "train" else []
         rows += [[f"{part} {name}", _target(t, spec.targets[name])] for name, t in there.targets.items()]
     described = [dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
     rows += [[f"train[{i}]", text if len(text) <= 300 else text[:299] + "…"] for i, text in enumerate(described)]
@@ -47,14 +54,26 @@ def _column(column: Column, shape: tuple[int, ...]) -> str:
     if isinstance(column, Bags):
         sizes = (column.offsets[1:] - column.offsets[:-1]).numpy()
         return (
-            f"multi-hot {_shape(shape)}, kept as indices {int(column.values.min())} to {int(column.values.max())}; "
-            f"{sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
+            f"multi-hot {_shape(shape, len(sizes))}, kept as indices {int(column.values.min())} to "
+            f"{int(column.values.max())}; {sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
         )
-    missing = int(column.isnan().sum()) if column.is_floating_point() else 0
-    known = column[~column.isnan()] if missing else column
+    return f"{_shape(column.shape[1:], len(column))} {_dtype(column)}, {_range(column)}"
+
+
+def _named(column: Column, names: tuple[str, ...]) -> list[list[str]]:
+    """A line per column of a table, at most `MOST_COLUMNS` of them."""
+    if isinstance(column, Bags) or column.ndim != 2 or len(names) < 2:
+        return []
+    rows = [[f"  {name}", _range(column[:, i])] for i, name in enumerate(names[:MOST_COLUMNS])]
+    more = len(names) - MOST_COLUMNS
+    return [*rows, ["  …", f"{more:,} more column{'s' * (more > 1)}"]] if more > 0 else rows
+
+
+def _range(values: Tensor) -> str:
+    missing = int(values.isnan().sum()) if values.is_floating_point() else 0
+    known = values[~values.isnan()] if missing else values
     ranges = f"{float(known.min()):g} to {float(known.max()):g}" if known.numel() else "all missing"
-    more = f", {missing:,} missing" if missing else ""
-    return f"{_shape(column.shape[1:])} {_dtype(column)}, {ranges}{more}"
+    return f"{ranges}, {missing:,} missing" if missing and known.numel() else ranges
 
 
 def _target(values: Tensor, target: TargetSpec) -> str:
@@ -74,8 +93,9 @@ def _count(model: nn.Module, trainable: bool) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable)
 
 
-def _shape(shape: Any) -> str:
-    return "(" + ", ".join(["None", *map(str, shape)]) + ")"
+def _shape(shape: Any, rows: int | None = None) -> str:
+    """With the batch axis in front, as None or as the number of rows; `(404,)` as Python writes it."""
+    return str((rows, *shape))
 
 
 def _dtype(tensor: Tensor) -> str:

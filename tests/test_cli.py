@@ -49,6 +49,8 @@ def test_every_command_has_help_with_usage_and_examples(command, capsys):
 def test_every_example_of_train_and_show_composes_and_fits(words, project):
     from dlrun.commands import train
 
+    rows = "".join(f"{i % 7},{i}\n" for i in range(100))
+    (project / "houses.csv").write_text(f"rooms,price\n{rows}")  # the one that an example names
     flags = train.parser().parse_intermixed_args(words[1:])
     assert flags.words
     train.check(train.composer_for(flags.config_dir, flags.plugins), flags.words, flags.multirun)

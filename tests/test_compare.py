@@ -19,6 +19,7 @@ from dlrun import comparing
 from dlrun.cli import main
 from dlrun.comparing import Curve, onset, smooth
 from dlrun.completing import candidates
+from dlrun.differing import differences
 from dlrun.run_folder import RunFolder
 
 
@@ -273,10 +274,10 @@ def test_runs_under_way_and_sample_data_are_marked(project, capsys):
         (["a", "0000000a"], "expected two runs or more"),
         (["a", "c"], "no run 'c' in runs"),
         (["a", "b", "metric=acuracy"], "Did you mean 'accuracy'? available: accuracy, loss"),
-        (["a", "b", "metric=loss,only_a"], "b/0000000b has no 'only_a' of its val rows"),
+        (["a", "b", "metric=loss,only_a"], "b/0000000b has no 'only_a' on val rows"),
         (["a", "unvalidated"], "split=train compares what it has"),
         (["a", "empty"], "empty/0000000f has no epoch yet"),
-        (["a", "b", "skip=3"], "3 leaves nothing of a/0000000a: 3 epochs"),
+        (["a", "b", "skip=3"], "3 leaves nothing of a/0000000a, b/0000000b: 3 epochs at most"),
         (["a", "b", "skip=-1"], "expected a number of epochs, received '-1'"),
         (["a", "b", "smooth=1"], "expected a number from 0 to below 1, received '1'"),
         (["a", "b", "smooth=some"], "received 'some'"),
@@ -297,6 +298,38 @@ def test_what_cant_be_compared_is_said_and_nothing_is_written(words, told, proje
     assert told in shown.err
     assert shown.out == ""
     assert [f.name for f in project.iterdir()] == ["runs"]
+
+
+@pytest.mark.parametrize(
+    ("words", "validated", "told"),
+    [
+        ([], False, "a/00000004, a/00000003, a/00000002 and 2 more have no val rows"),
+        (["metric=maee,loss"], True, "have no 'maee' on val rows"),
+        (["metric=mae,loss", "skip=2"], True, "and 2 more: 2 epochs at most"),
+    ],
+)
+def test_what_all_runs_lack_is_one_problem(words, validated, told, project, capsys):
+    for i in range(5):
+        folder = made("a", f"0000000{i}", history([0.3, 0.2] if validated else [], [0.3, 0.2], mae=0.1), seed=i)
+        os.utime(folder.config, (1e9 - i,) * 2)
+    assert main(["compare", "a", "all=true", *words]) == 2
+    shown = capsys.readouterr().err
+    assert told in shown
+    assert "1 problem in this command\n" in shown
+
+
+def test_groups_of_named_components_are_one_line_where_the_names_differ():
+    stop = {"early_stopping": {"patience": 2}}
+    first = {"task": "a", "metrics": {"accuracy": {}, "mae": {}}, "callbacks": stop, "guards": {}, "seed": 0}
+    second = {"task": "b", "metrics": {"mae": {}, "top": {"k": 2}}, "callbacks": {"early_stopping": {"patience": 3}},
+              "guards": {}, "baselines": {}, "seed": 0}  # fmt: skip
+    assert differences([first, second]) == [
+        ["metrics", "accuracy, mae", "mae, top"],
+        ["callbacks.early_stopping.patience", "2", "3"],
+        ["baselines", "-", "none"],
+    ]
+    swapped = {**first, "metrics": {"mae": {}, "accuracy": {}}}
+    assert differences([first, swapped]) == []
 
 
 def test_every_example_has_known_words(project, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import shutil
@@ -38,6 +39,16 @@ def runs(project: Path) -> Path:
         ("dlrun train 'acknowledge=[dup", ["acknowledge=[duplicates"]),
         ("dlrun train acknowledge=[duplicates,na", ["acknowledge=[duplicates,narrow_layer"]),
         ("dlrun train acknowledge=[duplicates,du", []),
+        ("dlrun train acknowledge=dup", ["acknowledge=[duplicates"]),
+        ("dlrun train metrics=[accuracy,ac", []),
+        ("dlrun runs state=un", ["state=unknown"]),
+        ("dlrun runs state=failed,de", ["state=failed,dead"]),
+        ("dlrun runs sort=sec", ["sort=seconds"]),
+        ("dlrun runs sort=-sec", ["sort=-seconds"]),
+        (
+            "dlrun runs columns=run,s",
+            ["columns=run,state", "columns=run,seed", "columns=run,seconds", "columns=run,selected"],
+        ),
         ("dlrun reproduce reuters_b", ["reuters_bottleneck"]),
         ("dlrun reproduce boston st", ["strict="]),
         ("dlrun train 'callbacks=[early", ["callbacks=[early_stopping"]),
@@ -69,6 +80,37 @@ def test_every_command_group_task_and_option_is_offered(project):
         assert candidates(f"dlrun train {group}=") == options
 
 
+def test_guards_states_and_columns_are_those_of_the_program(project):
+    from dlrun import comparing, completing_runs, registry, runs_table
+    from dlrun.commands import runs
+
+    guards = [f"acknowledge=[{name}" for name in registry.names("guards")]
+    assert guards == candidates("dlrun train 'acknowledge=[") == candidates("dlrun train acknowledge=")
+    rest = [f"acknowledge=[duplicates,{name}" for name in registry.names("guards") if name != "duplicates"]
+    assert candidates("dlrun train acknowledge=[duplicates,") == rest
+    states = [word.removeprefix("state=") for word in candidates("dlrun runs state=")]
+    assert set(states) == set(runs.STATES)
+    assert all(f"`{state}`" in (runs.__doc__ or "") for state in states)
+    assert set(completing_runs.COLUMNS) == {c for c in runs_table.ORDER if not c.endswith(".")}
+    assert completing_runs.HEAD == comparing.HEAD
+
+
+def test_what_runs_logged_is_offered(runs):
+    folder = runs / "runs" / "imdb_dense" / "0a1b2c3d"
+    head = {"stage": "fit", "repeat": 0, "fold": 0, "epoch": 1}
+    folder.joinpath("metrics.jsonl").write_text(json.dumps({**head, "split": "train", "loss": 1, "mae": 2}) + "\n")
+    folder.joinpath("summary.json").write_text(
+        json.dumps({"metrics": {"train": {"loss": 1}, "test": {"mae": 1}, "val": {"mae": {"mean": 1}}}})
+    )
+    (runs / "runs" / "mnist_dense" / "ffff0000" / "metrics.jsonl").write_text("broken")
+    (runs / "runs" / "mnist_dense" / "ffff0000" / "summary.json").write_text("[]")
+    assert candidates("dlrun compare metric=") == ["metric=loss", "metric=mae"]
+    assert candidates("dlrun compare metric=loss,") == ["metric=loss,mae"]
+    assert candidates("dlrun runs columns=")[-2:] == ["columns=val.mae", "columns=test.mae"]
+    assert candidates("dlrun runs sort=-val") == ["sort=-val.mae"]
+    assert candidates("dlrun compare runs_dir=elsewhere metric=") == []
+
+
 def test_runs_are_offered_by_task_and_by_signature(runs):
     assert candidates("dlrun evaluate run=mn") == ["run=mnist_dense", "run=mnist_dense/ffff0000"]
     assert candidates("dlrun train init_from=imdb_dense/") == [
@@ -89,6 +131,7 @@ def test_files_and_folders_are_offered(project):
     assert candidates(f"dlrun predict input={project}/no") == [f"input={project}/note.txt"]
     assert candidates("dlrun train --plugins ") == ["pictures/"]
     assert candidates("dlrun predict input=nowhere/") == []
+    assert candidates("dlrun train dataset=csv dataset.path=") == ["dataset.path=note.txt", "dataset.path=pictures/"]
 
 
 def test_names_of_the_users_own_folders_are_offered(project):

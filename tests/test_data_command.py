@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,7 @@ def test_made_rows_and_the_users_own_have_nothing_to_fetch(notes, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "expected list, fetch, check, card; received ''"),
+        ([], "expected list, fetch, check, card; received none"),
         (["fecth", "notes"], "Did you mean 'fetch'?"),
         (["fetch"], "expected names of datasets"),
         (["fetch", "note", "nost"], "no dataset is called 'note'"),
@@ -178,10 +179,40 @@ def test_card_of_words(project, capsys):
     assert main(["data", "card", "imdb", "source=sample", "num_words=500"]) == 0
     shown = capsys.readouterr().out
     assert "Data · imdb · SAMPLE DATA" in shown
-    assert "multi-hot (None, 500)" in shown
+    (rows,) = re.findall(r"train rows +([\d,]+)", shown)
+    assert f"multi-hot ({rows.replace(',', '')}, 500)" in shown
     assert "binary, 2 classes: negative 1,2" in shown
     for row in range(3):
         assert f"train[{row}]" in shown
+
+
+def test_card_has_the_true_shape_and_a_range_per_column(project, capsys):
+    Path("t.csv").write_text(
+        "rooms,area,price\n" + "".join(f"{i % 7 + 1},{i * 2 if i % 5 else ''},{i}\n" for i in range(100))
+    )
+    assert main(["data", "card", "csv", "path=t.csv", "target=price"]) == 0
+    lines = [line.split(maxsplit=2) for line in capsys.readouterr().out.splitlines()]
+    (shape,) = (line[2] for line in lines if line[:2] == ["train", "features"])
+    rows = registry.load("dataset", "csv")(path="t.csv", target="price").load().train
+    assert shape.startswith(f"({len(rows)}, 2) float32")
+    told = {line[0]: " ".join(line[1:]) for line in lines if line}
+    assert told["rooms"] == "1 to 7"
+    area = rows.inputs["features"][:, 1]
+    known = area[~area.isnan()]
+    assert told["area"] == f"{known.min():g} to {known.max():g}, {int(area.isnan().sum())} missing"
+
+
+def test_a_wide_table_is_cut(project):
+    import torch
+
+    from dlrun.showing import MOST_COLUMNS, _named
+
+    names = tuple(f"c{i}" for i in range(MOST_COLUMNS + 2))
+    rows = _named(torch.zeros(3, len(names)), names)
+    assert len(rows) == MOST_COLUMNS + 1
+    assert rows[0] == ["  c0", "0 to 0"]
+    assert rows[-1] == ["  …", "2 more columns"]
+    assert len(_named(torch.zeros(3, MOST_COLUMNS), names[:MOST_COLUMNS])) == MOST_COLUMNS
 
 
 def test_card_with_a_sheet_of_pictures(project, capsys):
@@ -252,4 +283,7 @@ def test_actions_datasets_and_keys_are_completed(project):
     assert set(candidates("dlrun data check mnist ")) == {*registry.names("dataset")} - {"mnist"}
     assert candidates("dlrun data card imdb num") == ["num_words="]
     assert candidates("dlrun data card imdb source=s") == ["source=sample"]
+    (project / "t.csv").touch()
+    (project / "tables").mkdir()
+    assert candidates("dlrun data card csv path=t") == ["path=t.csv", "path=tables/"]
     assert "output=" in candidates("dlrun data card mnist ")

@@ -158,3 +158,11 @@ def test_nearest_is_silent_when_nothing_is_near() -> None:
 
 def test_config_error_reads_well_as_text() -> None:
     assert str(ConfigError("nothing works")) == "nothing works"
+
+
+def test_only_train_says_that_nothing_was_trained(project, capsys):
+    for words, said in ((["train", "task=no_such"], "1 problem in this command; nothing was trained"),
+                        (["data"], "1 problem in this command\n"),
+                        (["predict", "run=x", "input=y"], "1 problem in this command\n")):  # fmt: skip
+        assert cli.main(words) == 2
+        assert capsys.readouterr().err.startswith(said)

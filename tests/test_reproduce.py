@@ -240,7 +240,18 @@ def test_a_block_written_twice_is_the_second_one(question):
     assert readme.read_text() == f"# Steps\n\n{BEGIN}\ntwo\n{END}\n\nafter\n"
 
 
-@pytest.mark.parametrize(("word", "said"), [("seeds=", "seeds: expected a value"), ("wrote=true", "'write'")])
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("seeds=", "seeds: expected whole numbers such as 0,1,2, received none"),
+        ("seeds=,", "expected whole numbers such as 0,1,2, received ','"),
+        ("seeds=[]", "received '[]'"),
+        ("runs_dir=", "runs_dir: expected a folder, received none"),
+        ("wrote=true", "Did you mean 'write'? available: runs_dir, seeds, strict, write"),
+        ("verbose=true", "available: runs_dir, seeds, strict, write"),
+        ("optimiser=adam", "Did you mean 'optimizer'?"),
+    ],
+)
 def test_words_that_choose_nothing_run_nothing(word, said, project, capsys):
     assert main(["reproduce", "imdb", word]) == 2
     assert said in capsys.readouterr().err

@@ -9,7 +9,10 @@ that has not finished is taken as far as it got. With all=true a task stands for
 Prints, for each metric, the first, last and best value on validation and training rows, the mean over the
 splits, with the epoch of the best; then what each run is and, as `overfits after`, the epoch of its lowest
 validation loss where that loss ends more than 2 % above it, else `none`; then the config keys that differ.
-The chart has the first run as crosses and the others as dots; a band is one standard deviation over splits.
+Of metrics, callbacks, guards and baselines one line has the names, where these differ.
+The chart has the first run as crosses and a second one as dots. With more runs the others are lines, told
+apart by colours and marks; curves of more than 40 epochs are lines with fewer marks.
+A band is one standard deviation over splits.
 
   metric=A,B           what to compare, each in a panel of its own
   split=train          training instead of validation curves
@@ -51,6 +54,7 @@ def main(words: list[str]) -> int:
     given = parse([w for w in words if w not in named], KNOWN)
     factor = _check(given)
     from dlrun import comparing
+    from dlrun.differing import differences
     from dlrun.overlay import draw
 
     runs = comparing.read(named, Path(given["runs_dir"]), given["all"] == "true")
@@ -61,7 +65,7 @@ def main(words: list[str]) -> int:
     for metric in metrics:
         _values(runs, metric)
     _runs(runs, skip, factor)
-    if different := comparing.differences(runs):
+    if different := differences([run.config for run in runs]):
         columns = ["config key", *(run.label for run in runs)]
         console.table(columns, different, title="\nWhat differs in the configs", whole=["config key"])
     console.say(f"\nchart: {path}")
@@ -90,24 +94,38 @@ def _check(given: dict[str, str]) -> float:
 
 
 def _check_runs(runs: list[Compared], metrics: list[str], part: str, skip: int) -> None:
-    """Whether every run has what is to be drawn. Raises ConfigError."""
-    problems = []
+    """Whether every run has what is to be drawn. Raises ConfigError, with one problem for all runs that share it."""
+    lacking: dict[tuple[str, str, str], list[str]] = {}
+    short: dict[str, int] = {}
     for run in runs:
         there = run.metrics(part)
         if not run.rows:
-            problems.append(Problem("", f"{run.name} has no epoch yet", f"it is: {run.state}; dlrun runs"))
+            lacking.setdefault(("", "no epoch yet", f"it is: {run.state}; dlrun runs"), []).append(run.name)
         elif not there:
             other = "train" if part == "val" else "val"
-            problems.append(Problem("split", f"{run.name} has no {part} rows", f"split={other} compares what it has"))
+            hint = f"split={other} compares what it has"
+            lacking.setdefault(("split", f"no {part} rows", hint), []).append(run.name)
         for metric in metrics if there else []:
             curve = run.curve(part, metric)
             if curve is None:
                 hint = f"{nearest(metric, there)} {available(there)}".strip()
-                problems.append(Problem("metric", f"{run.name} has no '{metric}' of its {part} rows", hint))
+                lacking.setdefault(("metric", f"no '{metric}' on {part} rows", hint), []).append(run.name)
             elif len(curve.epochs) <= skip:
-                problems.append(Problem("skip", f"{skip} leaves nothing of {run.name}: {len(curve.epochs)} epochs"))
+                short[run.name] = len(curve.epochs)
+    problems = [
+        Problem(path, f"{_these(names)} {'has' if len(names) == 1 else 'have'} {what}", hint)
+        for (path, what, hint), names in lacking.items()
+    ]
+    if short:
+        problems.append(
+            Problem("skip", f"{skip} leaves nothing of {_these(list(short))}: {max(short.values())} epochs at most")
+        )
     if problems:
         raise ConfigError(problems)
+
+
+def _these(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _values(runs: list[Compared], metric: str) -> None:

@@ -10,8 +10,9 @@ list    every dataset and its files, with their bytes: cached, in a mirror (a fo
 fetch   bring all files of these datasets into the cache (DLRUN_DATA), from the mirrors (DLRUN_MIRROR) or the
         official address; each is checked by its SHA-256.
 check   hash the files; exit code 3 if one is wrong or missing. Without a name: whatever is in the cache.
-card    shapes, types, ranges, class counts and three rows. The keys are the dataset's own (source=sample);
-        output= writes a sheet of 25 pictures with their labels, where the rows are pictures.
+card    shapes, types, ranges (one for each column that has a name), class counts and three rows.
+        The keys are the dataset's own (source=sample); output= writes a sheet of 25 pictures with their
+        labels, where the rows are pictures.
 
 Examples
   dlrun data list
@@ -40,7 +41,8 @@ def main(words: list[str]) -> int:
     action, *rest = rest or [""]
     if action not in ACTIONS:
         hint = f"{nearest(action, ACTIONS)} dlrun data --help".strip()
-        raise ConfigError(Problem("", f"expected {', '.join(ACTIONS)}; received '{action}'", hint))
+        received = f"'{action}'" if action else "none"
+        raise ConfigError(Problem("", f"expected {', '.join(ACTIONS)}; received {received}", hint))
     names = [w for w in rest if "=" not in w and not w.startswith("-")]
     keys = [w for w in rest if w not in names]
     if action == "card":
@@ -145,7 +147,9 @@ def _card(names: list[str], keys: list[str], folders: list[str]) -> int:
 
     data = dataset.load()
     sample = data.source == "sample"
-    console.table(["part", "what it holds"], card(dataset, data), f"Data · {name}", whole=["part"], sample=sample)
+    console.table(
+        ["part", "what it holds"], card(dataset, data, columns=True), f"Data · {name}", whole=["part"], sample=sample
+    )
     if path and pictures:
         count = cards.sheet(data, pictures, path, f"{name}, training rows{' · SAMPLE DATA' if sample else ''}")
         console.say(f"{count} pictures: {path}")

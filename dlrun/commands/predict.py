@@ -3,8 +3,11 @@
   dlrun predict run=R input=…  [weights=last|best] [split=r0f1] [device=auto] [runs_dir=runs]
   dlrun predict run=R rows=test [n=10] …
 
-input: what the run's dataset reads: a text or a .txt file (imdb), a picture (mnist); several are separated
-by commas where they are files. rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
+input: what the run's dataset reads. Several are separated by commas where they are files.
+  imdb, reuters        a text, or a .txt file
+  mnist, image_folder  a picture file
+  csv                  column=value,column=value,… or a JSON object: one row; or a .csv file of rows
+rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
 with the true values; rows=test opens the test set, which runs/test_ledger.jsonl records.
 Probabilities come with the class they speak for. All predictions go to artifacts/predictions.csv in the run
 folder, a table with one column per class or value.
@@ -16,6 +19,7 @@ Examples
   dlrun predict run=imdb_dense input="a wonderful film, moving and funny"
   dlrun predict run=imdb_dense input=review.txt
   dlrun predict run=mnist_dense input=three.png,seven.png
+  dlrun predict run=csv_dense input=rooms=4,city=Bonn
   dlrun predict run=imdb_dense rows=test n=0
 """
 

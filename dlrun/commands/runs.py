@@ -6,7 +6,8 @@
 Columns: state, when, whether the data are real, seed, what was changed, validation and test results, seconds;
 and, as `selected`, how many configurations have been scored on the same validation rows, for the best of many
 is flattered by chance. In a pipe the columns are separated by tabs.
-A state is `running`, `finished`, `failed`, `preempted`, or `dead` when its process has stopped reporting.
+A state is `running`, `finished`, `failed`, `preempted`, `dead` when its process has stopped reporting, or
+`unknown` when nothing was noted.
 
 A KEY is any column (val.loss, seconds) or any key of a run's config (optimizer.lr).
   state= data= seed=   several with commas: state=failed,dead

@@ -13,6 +13,7 @@ Examples
   dlrun train task=imdb_dense evaluation=kfold evaluation.n_splits=5
   dlrun train task=imdb_dense 'callbacks=[checkpoint,early_stopping]' trainer.epochs=50
   dlrun train dataset=mnist architecture=dense               without a task
+  dlrun train dataset=csv dataset.path=houses.csv dataset.target=price      a table of your own
   dlrun train -m task=imdb_dense 'architecture.units=[4,4],[16,16]' seed=0,1,2      a sweep: six runs
 
 Keys
