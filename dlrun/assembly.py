@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlrun import registry
+from dlrun import choosing, registry
 from dlrun.callbacks._best import check_monitor
 from dlrun.config import RunConfig, Section
 from dlrun.contracts import (
@@ -26,8 +26,9 @@ from dlrun.contracts import (
 )  # fmt: skip
 from dlrun.errors import ConfigError, Problem
 from dlrun.losses import _table
+from dlrun.objective import Objective
 from dlrun.seeds import seeded
-from dlrun.stack import Ensemble, Objective, why_not
+from dlrun.stack import Ensemble, why_not
 from dlrun.standardizing import standardized
 
 
@@ -47,6 +48,7 @@ class Parts:
     callbacks: Callable[[], dict[str, Callback]]
     warnings: list[str]
     unstackable: str | None
+    uncompilable: str | None
 
     @property
     def spec(self) -> DataSpec:
@@ -98,6 +100,9 @@ def assemble(config: RunConfig) -> Parts:
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
+    not_compiled = choosing.impossible(spec, optimizer) if optimizer is not None else None
+    if not_compiled and config.trainer.compile == "always":
+        problems.append(Problem("trainer.compile", f"'always' is impossible here: {not_compiled}", "use auto or never"))
     if evaluation is not None:
         problems += _check_evaluation(evaluation, reason)
     if problems or None in (loss, probe, optimizer, schedule, evaluation, config.step):
@@ -110,7 +115,7 @@ def assemble(config: RunConfig) -> Parts:
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),
-        warnings, reason,
+        warnings, reason, not_compiled,
     )  # fmt: skip
 
 

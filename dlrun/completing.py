@@ -41,6 +41,7 @@ VALUES = {
     "trainer.precision": ["float32", "float64"],
     "dataset.source": ["real", "sample", "auto"],
     "evaluation.stack": ["auto", "always", "never"],
+    "trainer.compile": ["auto", "always", "never"],
 }
 LISTS = ("state", "data", "metric", "columns")
 """Keys of commands that take several values, with commas."""

@@ -18,7 +18,8 @@ from dlrun.errors import ConfigError, Problem, available, nearest
 from dlrun.types import Count
 
 NEUTRAL = ("runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots",
-           "callbacks.checkpoint.every_seconds", "evaluation.stack", "acknowledge", "guards")  # fmt: skip
+           "callbacks.checkpoint.every_seconds", "evaluation.stack", "evaluation.stack_size", "trainer.compile",
+           "acknowledge", "guards")  # fmt: skip
 """Keys that change no result and so are no part of a run's signature."""
 
 
@@ -40,6 +41,7 @@ class TrainerConfig:
     steps_per_epoch: Count | None = None
     device: str = "auto"
     precision: Literal["float32", "float64"] = "float32"
+    compile: Literal["auto", "always", "never"] = "auto"
     plots: bool = True
 
 

@@ -45,7 +45,8 @@ def validation_id(config: dict[str, Any]) -> str:
     config: a run's `config.yaml`. The rows depend on the dataset, the split rule and, where it shuffles,
     the seed.
     """
-    evaluation = {k: v for k, v in config["evaluation"].items() if k not in ("stack", "refit", "test", "n_repeats")}
+    no_rows = ("stack", "stack_size", "refit", "test", "n_repeats")
+    evaluation = {k: v for k, v in config["evaluation"].items() if k not in no_rows}
     shuffles = evaluation.get("order") == "shuffled" or evaluation.get("shuffle") or "iterated" in evaluation["name"]
     seed = config["seed"] if shuffles else None
     text = json.dumps([config["dataset"], evaluation, seed], sort_keys=True)
@@ -57,6 +58,6 @@ def selected_on(configs: list[dict[str, Any]]) -> dict[str, int]:
     seen: dict[str, set[str]] = {}
     for config in configs:
         rest = {k: v for k, v in config.items() if k not in SAME}
-        rest["trainer"] = {k: v for k, v in rest["trainer"].items() if k not in ("device", "plots")}
+        rest["trainer"] = {k: v for k, v in rest["trainer"].items() if k not in ("device", "plots", "compile")}
         seen.setdefault(validation_id(config), set()).add(json.dumps(rest, sort_keys=True))
     return {key: len(texts) for key, texts in seen.items()}

@@ -23,11 +23,20 @@ class Portion(NamedTuple):
     rows: np.ndarray
 
 
+class Plan(NamedTuple):
+    """The batches of an epoch as row numbers. rows: int64 [S, K, B], where there are none row 0; filled: int64
+    [S, K], how many of B are real."""
+
+    rows: Tensor
+    filled: Tensor
+
+
 class Loader:
     """The rows of K members, in batches.
 
     index: K index arrays into `rows`. seeds: one per member to shuffle by, anew each epoch; None keeps the
-    order. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask.
+    order. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask; where all
+    members have the same rows in the same order the batches are `shared` and look like those of one.
     dtype: of floating-point inputs and targets.
     """
 
@@ -42,7 +51,12 @@ class Loader:
         steps: int | None = None,
     ):
         self.rows, self.spec, self.dtype = rows, spec, dtype
+        self.members = len(index)
+        alike = all(np.array_equal(i, index[0]) for i in index[1:]) and len(set(seeds or [0])) == 1
+        self.shared = alike and self.members > 1
         self.index = [torch.from_numpy(np.ascontiguousarray(i, dtype=np.int64)) for i in index]
+        if self.shared:
+            self.index, seeds = self.index[:1], seeds and seeds[:1]
         self.batch_size, self.seeds = batch_size, seeds
         full = -(-max(len(i) for i in index) // batch_size)
         self.passes = -(-steps // full) if steps else 1
@@ -55,18 +69,34 @@ class Loader:
         self.device = (first.values if isinstance(first, Bags) else first).device
         self.together = self._together()
 
+    @property
+    def padded(self) -> bool:
+        """Whether any batch has fewer rows than the others."""
+        return bool((self.plan(1).filled < self.batch_size).any())
+
+    def plan(self, epoch: int) -> Plan:
+        """All batches of one epoch. The order depends on seed and epoch alone."""
+        index = torch.zeros(self.steps, len(self.index), self.batch_size, dtype=torch.int64)
+        filled = torch.zeros(self.steps, len(self.index), dtype=torch.int64)
+        per_pass = -(-max(map(len, self.index)) // self.batch_size)
+        for k in range(len(self.index)):
+            for pass_ in range(self.passes):
+                first = pass_ * per_pass
+                order = self._order(k, epoch, pass_)[: (self.steps - first) * self.batch_size]
+                padded = torch.nn.functional.pad(order, (0, -len(order) % self.batch_size))
+                batches = padded.view(-1, self.batch_size)
+                index[first : first + len(batches), k] = batches
+                counts = torch.full((len(batches),), self.batch_size)
+                counts[-1:] -= len(padded) - len(order)
+                filled[first : first + len(batches), k] = counts
+        return Plan(index, filled)
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Portion]:
-        """The batches of one epoch, from batch `start` on. The order depends on seed and epoch alone."""
-        done = 0
-        for pass_ in range(self.passes):
-            orders = [self._order(k, epoch, pass_) for k in range(len(self.index))]
-            batches = min(-(-max(len(o) for o in orders) // self.batch_size), self.steps - done)
-            # Gathers begin at the same batches whatever `start` is: sums may depend on where memory is aligned.
-            for first in range(0, batches, self.together):
-                last = min(first + self.together, batches)
-                if done + last > start:
-                    yield from self._portions(orders, first, last)[max(start - done - first, 0) :]
-            done += batches
+        """The batches of one epoch, from batch `start` on."""
+        plan = self.plan(epoch)
+        # Gathers begin at the same batches whatever `start` is: sums may depend on where memory is aligned.
+        for first in range(start - start % self.together, self.steps, self.together):
+            yield from self._portions(plan, first, min(first + self.together, self.steps))[max(start - first, 0) :]
 
     def _order(self, member: int, epoch: int, pass_: int) -> Tensor:
         index = self.index[member]
@@ -75,11 +105,13 @@ class Loader:
         generator = torch.Generator().manual_seed(derive(self.seeds[member], "epoch", epoch, pass_))
         return index[torch.randperm(len(index), generator=generator)]
 
-    def _portions(self, orders: list[Tensor], first: int, last: int) -> list[Portion]:
+    def _portions(self, plan: Plan, first: int, last: int) -> list[Portion]:
         """Batches first to last - 1, gathered at once: most of the cost of a small gather is its call."""
-        picked = [self._picked(orders, number) for number in range(first, last)]
-        shapes = [index.shape if len(orders) > 1 else index.shape[1:] for index, _ in picked]
-        flat = torch.cat([index.reshape(-1) for index, _ in picked])
+        rows = plan.filled[first:last].numpy()
+        picked = [plan.rows[first + i, :, : int(n.max())] for i, n in enumerate(rows)]
+        several = len(self.index) > 1
+        shapes = [index.shape if several else index.shape[1:] for index in picked]
+        flat = torch.cat([index.reshape(-1) for index in picked])
         there = flat.to(self.device, non_blocking=True)
         inputs = {name: self._column(name, c, flat, there, shapes) for name, c in self.rows.inputs.items()}
         targets = {name: _split(t.index_select(0, there), shapes) for name, t in self.targets.items()}
@@ -88,20 +120,13 @@ class Loader:
                 Batch(
                     {name: column[i] for name, column in inputs.items()},
                     {name: target[i] for name, target in targets.items()},
-                    self._mask(rows) if len(orders) > 1 else None,
+                    self._mask(n) if several else None,
+                    self.shared,
                 ),
-                rows,
+                n if several else np.repeat(n, self.members),
             )
-            for i, (_, rows) in enumerate(picked)
+            for i, n in enumerate(rows)
         ]
-
-    def _picked(self, orders: list[Tensor], number: int) -> tuple[Tensor, np.ndarray]:
-        """Row numbers of one batch, [K, B] on the host, shorter members padded with row 0; rows: int [K]."""
-        members = [o[number * self.batch_size : (number + 1) * self.batch_size] for o in orders]
-        rows = np.array([len(m) for m in members])
-        if len(members) == 1:
-            return members[0][None], rows
-        return torch.nn.utils.rnn.pad_sequence(members, batch_first=True), rows
 
     def _mask(self, rows: np.ndarray) -> Tensor:
         mask = torch.arange(int(rows.max())) < torch.from_numpy(rows)[:, None]
@@ -112,9 +137,13 @@ class Loader:
     ) -> Sequence[Column]:
         if isinstance(column, Bags):
             return self._ragged[name].batches(flat, there, shapes)
-        taken = self._cast(column.index_select(0, there))  # a fresh tensor: it may be changed
+        return _split(self.values(name, column, there), shapes)
+
+    def values(self, name: str, column: Tensor, rows: Tensor) -> Tensor:
+        """Some rows [T] of an input as the model reads them, [T, *shape]."""
+        taken = self._cast(column.index_select(0, rows))  # a fresh tensor: it may be changed
         divisor = self.spec.inputs[name].divide_by
-        return _split(taken if divisor == 1.0 else taken.div_(divisor), shapes)
+        return taken if divisor == 1.0 else taken.div_(divisor)
 
     def _together(self) -> int:
         """How many batches to gather at once: what fits into a small cache of the CPU, at least one."""

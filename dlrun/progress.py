@@ -23,11 +23,14 @@ REDRAW_SECONDS = 0.1
 class Progress(Callback):
     """An observer of `trainer.Fit`. It looks at logged values only, so it never waits for the device.
 
-    title: what is trained. steps: updates per epoch. folder: its `status` is renewed on the way.
+    title: what is trained. steps: updates per epoch. folders: their `status` is
+    renewed on the way.
     """
 
-    def __init__(self, title: str, steps: int, folder: RunFolder):
-        self.title, self.steps, self.folder = title, steps, folder
+    every_update = False
+
+    def __init__(self, title: str, steps: int, folders: list[RunFolder]):
+        self.title, self.steps, self.folders = title, steps, folders
         self.bar: _Bar | None = None
         self.drawn = 0.0
         self.began = time.monotonic()
@@ -49,7 +52,8 @@ class Progress(Callback):
         if now - self.drawn < REDRAW_SECONDS:
             return
         self.drawn = now
-        self.folder.beat(stage=self.title, epoch=fit.epoch, epochs=fit.epochs)
+        for folder in self.folders:
+            folder.beat(stage=self.title, epoch=fit.epoch, epochs=fit.epochs)
         if self.bar:
             self._redraw(fit, (fit.epoch - 1) * self.steps + fit.batch)
 

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from dlrun import signals
 from dlrun.checkpoint import load_state, save_state
 from dlrun.contracts import Callback, Split
 from dlrun.run_folder import RunFolder
@@ -62,9 +61,8 @@ class Recorder(Callback):
         self.began = time.monotonic()
 
     def save(self, fit: dict[str, Any]) -> None:
-        """The state of a fit under way; the moment to leave if a signal came."""
+        """The state of a fit under way."""
         self.progressed.commit(self.progressed.state["job"], fit)
-        signals.obey()
 
     def on_epoch_begin(self, fit: Fit) -> None:
         """Note the time."""

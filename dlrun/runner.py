@@ -11,25 +11,19 @@ import numpy as np
 import torch
 
 from dlrun import device as devices
-from dlrun import environment, guarding, ledger, lifecycle, signals, summary
+from dlrun import environment, fitting, grouping, guarding, ledger, lifecycle, summary
 from dlrun.assembly import Parts, assemble
-from dlrun.checkpoint import load_weights, save_weights
+from dlrun.checkpoint import load_weights
 from dlrun.config import RunConfig
 from dlrun.contracts import Data, Rows, Split
 from dlrun.errors import DataError, RunError
 from dlrun.files import write_text, writing
 from dlrun.finding import final_weights, find_run
-from dlrun.loaders import Loader, to_device
-from dlrun.progress import Progress
-from dlrun.recording import Job, Progressed, Recorder
+from dlrun.loaders import to_device
+from dlrun.recording import Job, Progressed
 from dlrun.run_folder import RunFolder
 from dlrun.scoring import score, tabulate
-from dlrun.seeds import derive
-from dlrun.signals import StopOnSignal
 from dlrun.stack import State
-from dlrun.stack import assemble as ensemble
-from dlrun.standardizing import adapt
-from dlrun.trainer import Fit
 
 log = logging.getLogger("dlrun")
 
@@ -72,22 +66,44 @@ class Run:
     def run(self) -> dict[str, Any]:
         """All stages; returns the summary."""
         data = self.parts.dataset.load()
+        rows, splits = self.prepare(data), self.splits(data)
+        jobs = [self.fit_job(group) for group in self.group(splits, rows)]
+        warnings = self.guard(data, splits)
+        for number, job in enumerate(jobs):
+            self.job(number, job, rows)
+        return self.finish(data, rows, splits, warnings, len(jobs))
+
+    def prepare(self, data: Data) -> Rows:
+        """Note what the result depends on; training rows on the device. Raises DataError."""
         found = environment.collect(devices.describe(self.device), data.checksums)
         write_text(self.folder.environment, json.dumps(found, indent=2) + "\n")
         if data.test is None and self.parts.evaluation.test:
             raise DataError(f"dataset {self.config.dataset.name} has no test set: set evaluation.test=false")
-        train = to_device(data.train, self.device)
+        return to_device(data.train, self.device)
+
+    def splits(self, data: Data) -> list[Split]:
+        """Which rows each model trains on."""
         targets = next(iter(data.train.targets.values())).numpy()
         scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
-        splits = self.parts.evaluation.splits(targets, self.config.seed, scale)
-        scheduled = self.config.schedule.name != "constant"
-        jobs = [Job("fit", group, self.config.trainer.epochs, scheduled) for group in self.group(splits)]
-        warnings = self.guard(data, splits)
-        for number, job in enumerate(jobs):
-            self.job(number, job, train)
+        return self.parts.evaluation.splits(targets, self.config.seed, scale)
+
+    def fit_job(self, splits: list[Split]) -> Job:
+        """The stage fit of some splits."""
+        return Job("fit", splits, self.config.trainer.epochs, self.config.schedule.name != "constant")
+
+    def job(self, number: int, job: Job, rows: Rows) -> None:
+        """Train one group of splits, unless it was done before a restart."""
+        if number >= self.progressed.state["job"]:
+            fitting.train([fitting.Share(self, number, job)], rows)
+
+    def finish(
+        self, data: Data, rows: Rows, splits: list[Split], warnings: dict[str, list[str]], jobs: int
+    ) -> dict[str, Any]:
+        """What comes after the fit, whose jobs were so many: refit, test, summary."""
         if self.parts.evaluation.refit:
-            everything = Split(0, 0, np.arange(len(targets)), np.arange(0))
-            self.job(len(jobs), Job("refit", [everything], self.refit_epochs(), scheduled), train)
+            everything = Split(0, 0, np.arange(len(data.train)), np.arange(0))
+            job = Job("refit", [everything], self.refit_epochs(), self.config.schedule.name != "constant")
+            self.job(jobs, job, rows)
         tested = self.test(data) if self.parts.evaluation.test else None
         result = summary.make(
             self.config, self.overrides, self.parts, data, splits, self.folder, tested, warnings,
@@ -104,69 +120,44 @@ class Run:
                 log.warning("%s (acknowledge=[%s] if it is meant)", sentence, name)
         return found
 
-    def group(self, splits: list[Split]) -> list[list[Split]]:
-        """Which splits are trained as one: those with equally many updates, unless told or unable."""
-        wanted = self.parts.evaluation.stack
-        reason = self.parts.unstackable
-        if wanted == "never" or reason or len(splits) == 1:
-            if reason and len(splits) > 1:
-                log.info("splits train one after another: %s", reason)
-            return [[split] for split in splits]
-        groups: dict[int, list[Split]] = {}
-        for split in splits:
-            groups.setdefault(-(-len(split.train) // self.config.trainer.batch_size), []).append(split)
-        log.info("splits train as one: %s", " + ".join(f"stack of {len(g)}" for g in groups.values()))
-        return list(groups.values())
+    def group(self, splits: list[Split], rows: Rows) -> list[list[Split]]:
+        """Which splits are trained as one; what was decided before a restart is kept."""
+        state = self.progressed.state
+        if "groups" in state:
+            by_name = {split.name: split for split in splits}
+            return [[by_name[name] for name in names] for names in state["groups"]]
+        found = self._group(splits, rows)
+        state["groups"] = [[split.name for split in group] for group in found]
+        return found
 
-    def job(self, number: int, job: Job, train: Rows) -> None:
-        """Train one group of splits, unless it was done before a restart."""
-        if number < self.progressed.state["job"]:
-            return
-        signals.obey()
-        seed = self.config.seed
-        objectives = [
-            self.parts.objective(derive(seed, job.stage, "init", s.repeat, s.fold), self.dtype, self.device)
-            for s in job.splits
-        ]
-        for objective, split in zip(objectives, job.splits, strict=True):
-            if self.initial is not None:
-                load_into(objective.model, self.initial)
+    def _group(self, splits: list[Split], rows: Rows) -> list[list[Split]]:
+        evaluation, reason = self.parts.evaluation, self.parts.unstackable
+        one_by_one = [[split] for split in splits]
+        if evaluation.stack == "never" or len(splits) == 1:
+            return one_by_one
+        if not reason:
+            job = Job("fit", splits, self.config.trainer.epochs)
+            found = grouping.grouped([fitting.Share(self, 0, job)], rows, evaluation.stack == "auto")
+            if isinstance(found, str):
+                reason = found
             else:
-                adapt(objective.model, self.parts.spec, train, split)
-        step = self.parts.step(ensemble(objectives), self.parts.optimizer)
-        trainer = self.config.trainer
-        spec = self.parts.spec
-        loader = Loader(
-            train, spec, [s.train for s in job.splits], trainer.batch_size, self.dtype,
-            [derive(seed, job.stage, "shuffle", s.repeat, s.fold) for s in job.splits], trainer.steps_per_epoch,
-        )  # fmt: skip
-        validates = all(len(s.val) for s in job.splits)
-        val = (
-            Loader(train, spec, [s.val for s in job.splits], trainer.eval_batch_size, self.dtype) if validates else None
-        )
-        many = self.parts.evaluation.folds * self.parts.evaluation.n_repeats > 1 and job.stage == "fit"
-        names = [f"{job.stage} {s.name}" if many else job.stage for s in job.splits]
-        title = names[0] if len(names) == 1 else f"{job.stage} {len(names)} models"
-        recorder, progress = Recorder(self.progressed, job), Progress(title, loader.steps, self.folder)
-        fit = Fit(
-            step, loader, val, job.epochs, names, self.parts.schedule(), self.parts.callbacks(),
-            [recorder, progress, StopOnSignal()], recorder.save,
-        )  # fmt: skip
-        torch.manual_seed(derive(seed, job.stage, number))
-        if self.progressed.state["fit"]:
-            fit.load_state_dict(self.progressed.state["fit"])
+                return [[split for _, split in group] for group in found]
+        log.info("splits train one after another: %s", reason)
+        return one_by_one
+
+    def load_initial(self, model: torch.nn.Module) -> None:
+        """Weights of another run as initial ones. Raises RunError when they do not fit."""
         try:
-            fit.run()
-        finally:
-            progress.close()
-        for split, last in zip(job.splits, fit.final, strict=True):
-            assert last is not None
-            save_weights(self.folder.weights(job.stage, split.name, "last"), last)
-            if len(split.val):
-                self.tables(f"{job.stage}-{split.name}-val", train, split.val, last)
-        for split, best in zip(job.splits, fit.best_weights, strict=False):
-            save_weights(self.folder.weights(job.stage, split.name, "best"), best)
-        self.progressed.commit(number + 1, None)
+            model.load_state_dict(self.initial or {})
+        except RuntimeError as error:
+            raise RunError(f"init_from: the weights do not fit this architecture: {error}") from None
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that the optimizer begins with."""
+        rule = self.parts.optimizer.rule
+        assert rule is not None
+        return float(rule.numbers["lr"])
 
     def refit_epochs(self) -> int:
         """Epochs of the final model: as given, or the best that validation found."""
@@ -199,11 +190,3 @@ class Run:
             write_text(path, "".join(",".join(f"{v:g}" for v in row) + "\n" for row in table))
             with writing(path.with_suffix(".png")) as aside:
                 self.parts.tables[metric].draw(table, aside, f"{self.config.task} · {name}{mark}")
-
-
-def load_into(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Weights of another run as initial ones. Raises RunError when they do not fit."""
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise RunError(f"init_from: the weights do not fit this architecture: {error}") from None

@@ -45,9 +45,11 @@ def obey() -> None:
 
 
 class StopOnSignal(Callback):
-    """Saves after the batch during which a signal came; who saves calls `obey`. An observer of `trainer.Fit`."""
+    """Saves after the batch during which a signal came; then `obey` is called. An observer of `trainer.Fit`."""
+
+    every_update = False
 
     def on_batch_end(self, fit: Any) -> None:
-        """Checked after every update."""
+        """Checked whenever it is heard."""
         if _received:
             fit.save()

@@ -10,62 +10,14 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from dlrun.contracts import AnyMetric, Batch, Loss, Output, RankingMetric
+from dlrun.contracts import Batch, Output
+from dlrun.objective import Objective
 
 State = dict[str, Tensor]
-
-
-class Objective(nn.Module):
-    """A model with its loss and metrics: one batch in, the number to minimise and the sums to report out."""
-
-    def __init__(self, model: nn.Module, loss: Loss, metrics: dict[str, AnyMetric]):
-        super().__init__()
-        self.model, self.loss, self.metrics = model, loss, metrics
-        self.counting = {n: m for n, m in metrics.items() if not isinstance(m, RankingMetric)}
-        self.ranking = {n: m for n, m in metrics.items() if isinstance(m, RankingMetric)}
-        self.penalised: list[Any] = [m for m in model.modules() if hasattr(m, "penalty")]
-
-    def forward(self, batch: Batch) -> Output:
-        """The mean over real rows is taken here, once, with the mask."""
-        outputs = self.model(batch.inputs)
-        per_row = self.loss(outputs, batch.targets)
-        if batch.mask is None:
-            rows: Any = len(per_row)
-            loss_sum = per_row.sum()
-        else:
-            rows = batch.mask.sum()  # at least 1: members of a stack have equally many batches
-            loss_sum = (per_row * batch.mask).sum()
-        objective = loss_sum / rows
-        parts = [loss_sum.reshape(1)]
-        if self.penalised:
-            penalty = torch.stack([layer.penalty() for layer in self.penalised]).sum()
-            objective = objective + penalty
-            parts.append((penalty * rows).reshape(1))
-        with torch.no_grad():
-            states = [m.update(outputs, batch.targets, batch.mask) for m in self.counting.values()]
-            sums = torch.cat(parts + states)
-            kept = {name: m.keep(outputs, batch.targets) for name, m in self.ranking.items()}
-        return Output(objective, sums, kept)
-
-    def compute(self, sums: Tensor, rows: int, kept: dict[str, np.ndarray]) -> dict[str, float]:
-        """Numbers from the sums [S] of all batches, over `rows` rows, and from what was kept of each row."""
-        values = {"loss": float(sums[0]) / rows}
-        first = 1
-        if self.penalised:
-            values["penalty"] = float(sums[first]) / rows
-            first += 1
-        for name, metric in self.metrics.items():
-            if isinstance(metric, RankingMetric):
-                values[name] = metric.compute_all(kept[name])
-            else:
-                values[name] = metric.compute(sums[first : first + metric.state_size])
-                first += metric.state_size
-        return values
 
 
 class Ensemble(Protocol):
@@ -82,6 +34,14 @@ class Ensemble(Protocol):
         """Those that train; in a stack each [K, …]."""
         ...
 
+    def tensors(self) -> tuple[dict[str, nn.Parameter], State]:
+        """Those that train and all others that the models are made of, by name; the others are changed in place."""
+        ...
+
+    def functional(self, weights: State, others: State, batch: Batch) -> Output:
+        """The same call with other tensors in place of `tensors()`."""
+        ...
+
     def train(self, mode: bool) -> None:
         """Training or evaluation mode."""
         ...
@@ -90,12 +50,8 @@ class Ensemble(Protocol):
         """A copy of model k's parameters and buffers, named as in the plain model."""
         ...
 
-    def state_dict(self) -> State:
-        """Everything that training changes."""
-        ...
-
-    def load_state_dict(self, state: State) -> None:
-        """Back to a saved state."""
+    def set_member(self, k: int, state: State) -> None:
+        """Model k's parameters and buffers as they were."""
         ...
 
 
@@ -114,7 +70,18 @@ class Single:
 
     def parameters(self) -> list[nn.Parameter]:
         """Those that train."""
-        return [p for p in self.objective.parameters() if p.requires_grad]
+        return list(self.tensors()[0].values())
+
+    def tensors(self) -> tuple[dict[str, nn.Parameter], State]:
+        """See `Ensemble`."""
+        named = dict(self.objective.model.named_parameters())
+        weights = {name: p for name, p in named.items() if p.requires_grad}
+        others = {name: p for name, p in named.items() if not p.requires_grad}
+        return weights, others | dict(self.objective.model.named_buffers())
+
+    def functional(self, weights: State, others: State, batch: Batch) -> Output:
+        """See `Ensemble`."""
+        return _called(self.objective, weights | others, batch)
 
     def train(self, mode: bool) -> None:
         """Training or evaluation mode."""
@@ -124,37 +91,61 @@ class Single:
         """See `Ensemble`."""
         return {name: t.detach().clone() for name, t in self.objective.model.state_dict().items()}
 
-    def state_dict(self) -> State:
-        """Everything that training changes."""
-        return self.objective.model.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
+    def set_member(self, k: int, state: State) -> None:
         """See `Ensemble`."""
         self.objective.model.load_state_dict(state)
 
 
 class Stack:
-    """K objectives of one shape as one."""
+    """K objectives of one shape as one.
+
+    A layer's attributes that its class names in `settings` are numbers that may differ from model to model (a dropout
+    rate); where they do, the layer finds its model's own in their place, a float64 scalar.
+    """
 
     def __init__(self, objectives: list[Objective]):
         self.size = len(objectives)
         self.objective = objectives[0]
         self._params, self._buffers = stack_module_state([o.model for o in objectives])
+        device = next(iter(self._params.values())).device
+        self._settings = {
+            name: torch.tensor(values, dtype=torch.float64, device=device)
+            for name, values in differing_settings([o.model for o in objectives]).items()
+        }
         self._shell = copy.deepcopy(self.objective).to("meta")
-        self._call = torch.vmap(self._one, randomness="different")
 
-    def _one(self, params: State, buffers: State, batch: Batch) -> Output:
-        named = {f"model.{name}": t for name, t in (params | buffers).items()}
-        return functional_call(self._shell, named, (batch,))
+    def _one(self, params: State, buffers: State, settings: State, batch: Batch) -> Output:
+        for name, value in settings.items():
+            layer, _, attribute = name.rpartition(".")
+            setattr(self._shell.model.get_submodule(layer), attribute, value)
+        return _called(self._shell, params | buffers, batch)
 
     def __call__(self, batch: Batch) -> Output:
         """See `Ensemble`; the objective is the sum over the models."""
-        output = self._call(self._params, self._buffers, batch)
+        return self._summed(self._params, self._buffers, self._settings, batch)
+
+    def _summed(self, params: State, buffers: State, settings: State, batch: Batch) -> Output:
+        dims: Any = None if batch.shared else (0, 0, None if batch.mask is None else 0, None)
+        call = torch.vmap(self._one, in_dims=(0, 0, 0, dims and Batch(*dims)), randomness="different")
+        output = call(params, buffers, settings, batch)
         return Output(output.objective.sum(), output.sums, output.kept)
 
     def parameters(self) -> list[nn.Parameter]:
         """Those that train, each [K, …]."""
-        return [p for p in self._params.values() if p.requires_grad]
+        return list(self.tensors()[0].values())
+
+    def tensors(self) -> tuple[dict[str, nn.Parameter], State]:
+        """See `Ensemble`; each [K, …], settings that differ among them."""
+        weights = {name: p for name, p in self._params.items() if p.requires_grad}
+        frozen = {name: p for name, p in self._params.items() if not p.requires_grad}
+        return weights, frozen | self._buffers | {f"{SETTING}{name}": t for name, t in self._settings.items()}
+
+    def functional(self, weights: State, others: State, batch: Batch) -> Output:
+        """See `Ensemble`."""
+        named = weights | others
+        settings = {name: named.pop(f"{SETTING}{name}") for name in self._settings}
+        buffers = {name: named.pop(name) for name in self._buffers}
+        return self._summed(named, buffers, settings, batch)
 
     def train(self, mode: bool) -> None:
         """Training or evaluation mode."""
@@ -162,17 +153,33 @@ class Stack:
 
     def member(self, k: int) -> State:
         """See `Ensemble`."""
-        return {name: t[k].detach().clone() for name, t in self.state_dict().items()}
+        return {name: t[k].detach().clone() for name, t in (self._params | self._buffers).items()}
 
-    def state_dict(self) -> State:
-        """Everything that training changes, each [K, …]."""
-        return {name: t.detach() for name, t in (self._params | self._buffers).items()}
-
-    def load_state_dict(self, state: State) -> None:
+    def set_member(self, k: int, state: State) -> None:
         """See `Ensemble`."""
         with torch.no_grad():
-            for name, t in self.state_dict().items():
-                t.copy_(state[name])
+            for name, t in (self._params | self._buffers).items():
+                t[k].copy_(state[name])
+
+
+SETTING = "setting:"
+"""What sets a layer's numbers apart from parameters and buffers among a stack's tensors."""
+
+
+def _called(objective: Objective, named: State, batch: Batch) -> Output:
+    output: Output = functional_call(objective, {f"model.{name}": t for name, t in named.items()}, (batch,))
+    return output
+
+
+def differing_settings(models: list[nn.Module]) -> dict[str, list[float]]:
+    """The numbers of layers, by `layer.attribute`, that are not the same in all models."""
+    found: dict[str, list[float]] = {}
+    for name, layer in models[0].named_modules():
+        for setting in getattr(layer, "settings", ()):
+            values = [getattr(model.get_submodule(name), setting) for model in models]
+            if len(set(values)) > 1:
+                found[f"{name}.{setting}"] = values
+    return found
 
 
 def assemble(objectives: list[Objective]) -> Ensemble:
@@ -192,3 +199,10 @@ def why_not(model: nn.Module, others: Mapping[str, str | None]) -> str | None:
         if reason:
             return f"layer {name or 'model'}: {reason}"
     return None
+
+
+def mixes_rows(model: nn.Module) -> bool:
+    """Whether a row's output depends on the other rows of its batch, as in batch normalization: rows of padding
+    would then be felt."""
+    norms = nn.modules.batchnorm._BatchNorm
+    return any(isinstance(m, norms) or getattr(m, "mixes_rows", False) for m in model.modules())

@@ -1,36 +1,35 @@
-"""Epochs over batches, for one model or a stack: fit and evaluate, nothing else."""
+"""Epochs over batches, for one model or a stack, of one run or of several: train and evaluate, nothing else."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from dlrun.contracts import Callback, Output, Schedule, Step
+from dlrun.contracts import Callback, Schedule, Step
 from dlrun.device import rng_state, set_rng_state
 from dlrun.errors import RunError
 from dlrun.loaders import Loader
+from dlrun.parts_of_step import Part
 from dlrun.stack import State
-
-Logs = dict[str, float]
+from dlrun.totals import Logs, Totals
 
 
 class Fit:
-    """A training in progress: what callbacks see, and what is saved to resume it.
+    """A run's part of a training in progress: what callbacks see, and what is saved to resume it.
 
-    done: epochs completed; epoch: the one under way or, in `on_epoch_end`, just completed, from 1; batch:
-    updates done in the one under way. rows_of: members that trained in it. logs: per member, this epoch's
-    values, validation ones with the prefix `val_`. names: one per member, for messages. observers: callbacks
-    that keep no state. rate: the learning rate at the beginning of the epoch.
+    step: this run's models. done: epochs completed; epoch: the one under way or, in `on_epoch_end`, just completed,
+    from 1; batch: updates done in the one under way. together: runs trained at the same time. rows_of: members that
+    trained in it. logs: per member, this epoch's values, validation ones with the prefix `val_`. names: one per
+    member, for messages. observers: callbacks that keep no state. rate: the learning rate at the beginning of the
+    epoch. failed: why this run ended before the others.
     """
 
     def __init__(
         self,
-        step: Step,
+        step: Part,
         train: Loader,
         val: Loader | None,
         epochs: int,
@@ -45,45 +44,29 @@ class Fit:
         self.callbacks = {"schedule": schedule, **callbacks}
         self.on_save = on_save
         self.size = step.ensemble.size
+        self.together = 1
         self.done, self.epoch, self.batch = 0, 0, 0
         self.logs: list[Logs] = [{} for _ in names]
         self.final: list[State | None] = [None] * self.size
         self.rows_of: list[int] = []
         self.best_weights: list[State] = []
         self.totals: Totals | None = None
+        self.saved_totals: dict[str, Any] | None = None
         self.rate = 0.0
-        self._save_wanted = False
+        self.failed: RunError | None = None
+        self.save_wanted = False
 
-    def run(self) -> None:
-        """Train until the last epoch or until every member is frozen. Raises RunError when a loss diverges."""
-        self._each("on_fit_begin")
-        while self.done < self.epochs and self.active_members():
-            self.epoch = self.done + 1
-            self._each("on_epoch_begin")
-            if self.batch == 0:
-                self.rate = float(self.step.optimizer.param_groups[0]["lr"])
-            trained = self._train_epoch()
-            validated = evaluate(self.step, self.val) if self.val else [{} for _ in trained]
-            self.logs = [
-                {**logs, **{f"val_{name}": value for name, value in val.items()}}
-                for logs, val in zip(trained, validated, strict=True)
-            ]
-            self._refuse_divergence()
-            self.done, self.batch, self.totals = self.epoch, 0, None
-            self.rows_of = self.active_members()
-            self._each("on_epoch_end")
-        self._each("on_fit_end")
-        for k in self.active_members():
-            self.freeze(k)
+    @property
+    def schedule(self) -> Schedule:
+        """The first of the callbacks."""
+        schedule = self.callbacks["schedule"]
+        assert isinstance(schedule, Schedule)
+        return schedule
 
-    def _train_epoch(self) -> list[Logs]:
-        self.step.ensemble.train(True)
-        self.totals = self.totals or Totals(self.size)
-        for batch, rows in self.train.epoch(self.epoch, self.batch):
-            self.totals.add(self.step.update(batch), rows)
-            self.batch += 1
-            self._each("on_batch_end")
-        return self.totals.compute(self.step)
+    def listeners(self) -> list[Callback]:
+        """All who hear of this fit, in their order."""
+        schedule, *others = self.callbacks.values()
+        return [schedule, *self.observers, *others]
 
     def active_members(self) -> list[int]:
         """Members that still train."""
@@ -101,7 +84,7 @@ class Fit:
     def save(self) -> None:
         """Ask for the state to be saved, which happens when all listeners have heard of the event: the state
         of every callback is then that of the same moment."""
-        self._save_wanted = True
+        self.save_wanted = True
 
     def state_dict(self) -> dict[str, Any]:
         """Position, models, optimizer, generator and callbacks: tensors and plain data."""
@@ -109,7 +92,7 @@ class Fit:
             "done": self.done,
             "batch": self.batch,
             "rate": self.rate,
-            "totals": self.totals.state_dict() if self.totals else None,
+            "totals": self.totals.state_dict(self.step.members) if self.totals else None,
             "final": self.final,
             "step": self.step.state_dict(),
             "rng": rng_state(),
@@ -119,22 +102,19 @@ class Fit:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self.done, self.batch, self.rate = state["done"], state["batch"], state["rate"]
-        self.totals = Totals.from_state(state["totals"], self.train.device) if state["totals"] else None
+        self.saved_totals = state["totals"]
         self.final = state["final"]
         self.step.load_state_dict(state["step"])
         set_rng_state(state["rng"])
         for name, callback in self.callbacks.items():
             callback.load_state_dict(state["callbacks"][name])
 
-    def _each(self, hook: str) -> None:
-        schedule, *others = self.callbacks.values()
-        for listener in (schedule, *self.observers, *others):
-            getattr(listener, hook)(self)
-        if self._save_wanted:
-            self._save_wanted = False
-            self.on_save(self.state_dict())
-
-    def _refuse_divergence(self) -> None:
+    def end_epoch(self, trained: list[Logs], validated: list[Logs]) -> None:
+        """An epoch's values. Raises RunError when a loss diverges."""
+        self.logs = [
+            {**logs, **{f"val_{name}": value for name, value in val.items()}}
+            for logs, val in zip(trained, validated, strict=True)
+        ]
         for k in self.active_members():
             for name in ("loss", "val_loss"):
                 value = self.logs[k].get(name, 0.0)
@@ -143,54 +123,129 @@ class Fit:
                         f"{name} of {self.names[k]} became {value} in epoch {self.epoch}: "
                         f"lower optimizer.lr, or look for missing or very large values in the data"
                     )
+        self.done, self.batch, self.totals = self.epoch, 0, None
+        self.rows_of = self.active_members()
 
 
-class Totals:
-    """Sums over batches, on the device until the epoch ends."""
+class Updates(Protocol):
+    """How a training does the updates of an epoch."""
 
-    def __init__(self, size: int):
-        self.sums: Tensor | None = None
-        self.rows = np.zeros(size, dtype=np.int64)
-        self.kept: list[tuple[dict[str, Tensor], np.ndarray]] = []
+    def epoch(self, training: Training) -> Iterator[int]:
+        """Do those that are left of `training.epoch`, adding to its totals; says how many after each portion."""
+        ...
 
-    def add(self, output: Output, rows: np.ndarray) -> None:
-        """What a batch with `rows` [K] real rows gave."""
-        self.sums = output.sums if self.sums is None else self.sums.add_(output.sums)
-        self.rows += rows
-        if output.kept:
-            self.kept.append((output.kept, rows))
 
-    def compute(self, step: Step) -> list[Logs]:
-        """Numbers per member; here the device is waited for."""
-        assert self.sums is not None
-        table = self.sums.detach().cpu().double().reshape(len(self.rows), -1)
-        objective = step.ensemble.objective
-        return [
-            objective.compute(sums, int(n), self._rows_of(k))
-            for k, (sums, n) in enumerate(zip(table, self.rows, strict=True))
-        ]
+class Eagerly:
+    """One update after another, each operation at once."""
 
-    def _rows_of(self, k: int) -> dict[str, np.ndarray]:
-        """What was kept of member k's rows, [N, W] by metric, without padding."""
-        kept: dict[str, list[Tensor]] = {}
-        for batch, rows in self.kept:
-            for name, t in batch.items():
-                mine = t if len(rows) == 1 else t[k]
-                kept.setdefault(name, []).append(mine[: int(rows[k])])
-        return {name: torch.cat(parts).cpu().double().numpy() for name, parts in kept.items()}
+    def __init__(self, step: Step, loader: Loader):
+        self.step, self.loader = step, loader
 
-    def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain data."""
-        kept = [(batch, rows.tolist()) for batch, rows in self.kept]
-        return {"sums": self.sums, "rows": self.rows.tolist(), "kept": kept}
+    def epoch(self, training: Training) -> Iterator[int]:
+        """See `Updates`."""
+        for batch, rows in self.loader.epoch(training.epoch, training.batch):
+            training.totals.add(self.step.update(batch), rows)
+            yield 1
 
-    @classmethod
-    def from_state(cls, state: dict[str, Any], device: torch.device) -> Totals:
-        """As it was saved."""
-        totals = cls(len(state["rows"]))
-        totals.sums, totals.rows = state["sums"].to(device), np.array(state["rows"])
-        totals.kept = [({n: t.to(device) for n, t in b.items()}, np.array(rows)) for b, rows in state["kept"]]
-        return totals
+
+class Training:
+    """The models of one run, or of several at once, from the first epoch to the last.
+
+    after_save: called when states were saved at somebody's request.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        fits: list[Fit],
+        updates: Updates,
+        val: Loader | None,
+        after_save: Callable[[], None],
+    ):
+        self.step, self.fits, self.updates, self.val = step, fits, updates, val
+        self.after_save = after_save
+        self.totals = Totals(step.ensemble.size)
+        self._rates: list[float] = []
+        for fit in fits:
+            fit.together = len(fits)
+
+    epoch = property(lambda self: self.running()[0].epoch)
+    batch = property(lambda self: self.running()[0].batch)
+
+    def running(self) -> list[Fit]:
+        """Fits with models that still train; they are all at the same update."""
+        return [fit for fit in self.fits if fit.active_members()]
+
+    def run(self) -> None:
+        """Train until the last epoch or until every member is frozen. Raises RunError when the loss of the only
+        run diverges; of several, that one has `failed` and the others go on."""
+        self._each("on_fit_begin", self.fits)
+        while running := [fit for fit in self.running() if fit.done < fit.epochs]:
+            self._begin_epoch(running)
+            self.step.ensemble.train(True)
+            for updates in self.updates.epoch(self):
+                for fit in running:
+                    fit.batch += updates
+                self._each("on_batch_end", running)
+                self._apply_rates()
+            trained = self.totals.compute(self.step.ensemble.objective)
+            validated: list[Logs] = evaluate(self.step, self.val) if self.val else [{} for _ in trained]
+            for fit in running:
+                self._end_epoch(fit, trained, validated)
+            self._each("on_epoch_end", [fit for fit in running if not fit.failed])
+        self._each("on_fit_end", [fit for fit in self.fits if not fit.failed])
+        for fit in self.fits:
+            for k in fit.active_members():
+                fit.freeze(k)
+
+    def upcoming(self, updates: int) -> list[list[float]]:
+        """The learning rates of so many updates, [updates][K]."""
+        each = [fit.schedule.upcoming(fit, updates) for fit in self.fits]
+        return [[rates[u] for fit, rates in zip(self.fits, each, strict=True) for _ in range(fit.size)]
+                for u in range(updates)]  # fmt: skip
+
+    def _apply_rates(self) -> None:
+        """Several runs' schedules set rates of their own; the optimizer they share learns of them here."""
+        if len(self.fits) == 1:
+            return
+        (rates,) = self.upcoming(1)
+        if rates != self._rates:
+            self._rates = rates
+            group = self.step.optimizer.param_groups[0]
+            own = isinstance(group["lr"], Tensor)
+            group["lr"] = group["lr"].new_tensor(rates) if own else rates[0]
+
+    def _begin_epoch(self, running: list[Fit]) -> None:
+        saved = [fit.saved_totals for fit in self.fits]
+        self.totals = Totals.joined(saved, self.step.ensemble.size, running[0].train.device)
+        for fit in running:
+            fit.saved_totals, fit.totals = None, self.totals
+            fit.epoch = fit.done + 1
+        self._each("on_epoch_begin", running)
+        self._apply_rates()
+        for fit in running:
+            if fit.batch == 0:
+                fit.rate = float(fit.step.optimizer.param_groups[0]["lr"])
+
+    def _end_epoch(self, fit: Fit, trained: list[Logs], validated: list[Logs]) -> None:
+        try:
+            fit.end_epoch([trained[k] for k in fit.step.members], [validated[k] for k in fit.step.members])
+        except RunError as error:
+            if len(self.fits) == 1:
+                raise
+            fit.failed = error
+            for k in fit.active_members():
+                fit.freeze(k)
+
+    def _each(self, hook: str, fits: list[Fit]) -> None:
+        for fit in fits:
+            for listener in fit.listeners():
+                getattr(listener, hook)(fit)
+        if any(fit.save_wanted for fit in fits):
+            for fit in fits:
+                fit.save_wanted = False
+                fit.on_save(fit.state_dict())
+            self.after_save()
 
 
 def evaluate(step: Step, loader: Loader) -> list[Logs]:
@@ -199,4 +254,4 @@ def evaluate(step: Step, loader: Loader) -> list[Logs]:
     totals = Totals(step.ensemble.size)
     for batch, rows in loader.epoch(0):
         totals.add(step.evaluate(batch), rows)
-    return totals.compute(step)
+    return totals.compute(step.ensemble.objective)

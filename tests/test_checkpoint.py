@@ -54,14 +54,17 @@ def test_what_a_state_holds(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
         at_batch(patch, 9, lambda: os.kill(os.getpid(), signal.SIGTERM))
         train("optimizer=adam", "evaluation=kfold", "callbacks=[checkpoint,early_stopping]")
     state = torch.load(only_run().state, weights_only=True)
-    assert state.keys() == {"job", "fit", "seconds", "epochs", "epoch_seconds", "metrics_bytes"}
+    assert state.keys() == {"job", "fit", "seconds", "epochs", "epoch_seconds", "metrics_bytes",
+                            "groups", "compiled"}  # fmt: skip
     assert state["metrics_bytes"] == only_run().metrics.stat().st_size
     fit = state["fit"]
     assert (fit["done"], fit["batch"]) == (1, 1)  # 8 updates an epoch
     assert fit["totals"]["rows"] == [256] * 4
     assert fit["callbacks"].keys() == {"schedule", "checkpoint", "early_stopping"}
-    assert fit["step"].keys() == {"models", "optimizer"}
-    assert all(len(t) == 4 for t in fit["step"]["models"].values())
+    assert fit["step"].keys() == {"models", "slots", "rates"}
+    assert [len(fit["step"][name]) for name in ("models", "slots")] == [4, 4]
+    assert fit["step"]["models"][0]["layers.0.kernel"].shape == (10_000, 4)  # as of a model alone
+    assert fit["step"]["slots"][0][0].keys() == {"step", "exp_avg", "exp_avg_sq"}
     assert "cpu" in fit["rng"]
 
 

@@ -133,7 +133,7 @@ def train(progress: Progress, fit: FakeFit, epochs: int, steps: int) -> None:
 @pytest.mark.parametrize("metrics", [0, 2, 12])
 def test_the_bar_shows_epoch_values_rate_and_time_uncut(screen, project, width, metrics):
     screen(width)
-    progress = Progress("fit 4 models", 5, RunFolder(project))
+    progress = Progress("fit 4 models", 5, [RunFolder(project)])
     state = fit(metrics, members=4)
     train(progress, state, 3, 5)
     progress.on_fit_end(state)
@@ -150,7 +150,7 @@ def test_the_bar_shows_epoch_values_rate_and_time_uncut(screen, project, width, 
 
 def test_a_training_that_stops_early_leaves_a_full_bar(screen, project):
     screen(80)
-    progress = Progress("fit", 5, RunFolder(project))
+    progress = Progress("fit", 5, [RunFolder(project)])
     state = fit(epochs=9)
     train(progress, state, 3, 5)
     progress.on_fit_end(state)
@@ -165,7 +165,7 @@ def test_a_training_that_stops_early_leaves_a_full_bar(screen, project):
 
 def test_values_are_means_over_the_models_that_train(screen, project):
     screen(None)
-    progress = Progress("fit 2 models", 2, RunFolder(project))
+    progress = Progress("fit 2 models", 2, [RunFolder(project)])
     state = fit(0, members=3)
     progress.on_fit_begin(state)
     state.epoch, state.logs, state.rows_of = 1, [{"loss": 1.0}, {"loss": 9.0}, {"loss": 2.0}], [0, 2]
@@ -175,7 +175,7 @@ def test_values_are_means_over_the_models_that_train(screen, project):
 
 def test_an_error_gives_the_terminal_back(screen, project):
     screen(80)
-    progress = Progress("fit", 5, RunFolder(project))
+    progress = Progress("fit", 5, [RunFolder(project)])
     progress.on_fit_begin(fit())
     assert "\x1b[?25l" in screen.err.getvalue()  # the cursor is hidden
     progress.close()
@@ -187,7 +187,7 @@ def test_an_error_gives_the_terminal_back(screen, project):
 
 def test_in_a_pipe_each_epoch_is_one_plain_line(screen, project):
     screen(None)
-    train(Progress("fit", 5, RunFolder(project)), fit(12), 3, 5)
+    train(Progress("fit", 5, [RunFolder(project)]), fit(12), 3, 5)
     lines = screen.err.getvalue().splitlines()
     assert [line.partition(":")[0] for line in lines] == ["fit epoch 1/3", "fit epoch 2/3", "fit epoch 3/3"]
     assert all("updates/s" in line and line.endswith(" left") for line in lines)
@@ -198,7 +198,7 @@ def test_quiet_shows_nothing_but_errors(screen, project):
     for width in (None, 80):
         screen(width)
         console.configure(quiet=True)
-        train(Progress("fit", 5, RunFolder(project)), fit(), 3, 5)
+        train(Progress("fit", 5, [RunFolder(project)]), fit(), 3, 5)
         console.say("something")
         console.table(["a"], [["b"]])
         console.table(["a"], [["b"]], title="t")

@@ -14,7 +14,8 @@ def build(*, monitor: str = "auto", every_seconds: NonNegative = 2.0) -> Checkpo
     """monitor: `auto` is val_loss where there is validation, else loss.
 
     every_seconds: the resume state is written after an epoch when this much time has passed since the last
-    time; a resumed run ends bit for bit where an unbroken one would have, however often it was written.
+    time (so much for each run, where several are trained as one); a resumed run ends bit for bit where an
+    unbroken one would have, however often it was written.
     """
     return Checkpoint(monitor, every_seconds)
 
@@ -35,7 +36,7 @@ class Checkpoint(Callback):
     def on_epoch_end(self, fit: Any) -> None:
         """Remember the best; write the state when it is time."""
         self.best.update(fit)
-        if time.monotonic() - self.written >= self.every_seconds:
+        if time.monotonic() - self.written >= self.every_seconds * fit.together:
             fit.save()
             self.written = time.monotonic()
 

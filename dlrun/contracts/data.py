@@ -85,11 +85,12 @@ Column = Tensor | Bags
 
 class Batch(NamedTuple):
     """Rows on their way through a step. mask: float [B], 1 for real rows and 0 for padding; None means that
-    all rows are real (never None in a stack, where every tensor carries a leading axis K)."""
+    all rows are real. In a stack every tensor carries a leading axis K, unless the batch is `shared` by all models."""
 
     inputs: dict[str, Column]
     targets: dict[str, Tensor]
     mask: Tensor | None
+    shared: bool = False
 
 
 @dataclass(frozen=True)

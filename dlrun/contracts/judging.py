@@ -13,12 +13,14 @@ from dlrun.contracts.data import Rows, Split, TargetSpec
 class Evaluation(Protocol):
     """What `build` of a file in `evaluations/` returns. refit: train a final model on train + validation for
     the best epoch count ("best") or for a number of epochs. test: open the test set once, at the end. folds:
-    models per repeat. validates: whether any rows are held out. stack: train the models as one."""
+    models per repeat. validates: whether any rows are held out. stack: train the models as one, stack_size: so many
+    at most, None for as many as fit into memory."""
 
     folds: int
     n_repeats: int
     validates: bool
     stack: Literal["auto", "always", "never"]
+    stack_size: int | None
     refit: bool | int | str
     test: bool
 

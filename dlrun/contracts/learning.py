@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -89,13 +89,41 @@ class TableMetric(Protocol):
         ...
 
 
+Numbers = Mapping[str, Any]
+"""An optimizer's numbers by the names of its YAML, floats or scalar tensors; `lr` is that of the update at hand."""
+
+
+def narrow(number: Any, like: Tensor) -> Any:
+    """A number ready to be multiplied with: a scalar tensor of double width would widen others."""
+    return number.to(like.dtype) if isinstance(number, Tensor) else number
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An element-wise optimizer as a function of tensors: what a compiled update runs, and a stack whose models
+    differ in their numbers.
+
+    numbers: those of the YAML. initial: a weight's state before the first update, by the names that torch's
+    optimizer has for it. update: (weight, gradient, state, numbers, t) to the new weight and the parts of the state
+    that change. counts: whether t is 1, 2, …, a float64 scalar counted in the state's `step`; else it is 0. K
+    stacked models are updated under `vmap`, so every number may be each model's own.
+    """
+
+    numbers: Numbers
+    initial: Callable[[Tensor], dict[str, Tensor]]
+    update: Callable[[Tensor, Tensor, dict[str, Tensor], Numbers, Tensor], tuple[Tensor, dict[str, Tensor]]]
+    counts: bool = False
+
+
 @dataclass(frozen=True)
 class OptimizerSpec:
     """What `build` of a file in `optimizers/` returns. make: from parameters to an optimizer.
-    unstackable: why K models can't share one such optimizer, or None when every update is element-wise."""
+    unstackable: why K models can't share one such optimizer, or None when every update is element-wise.
+    rule: the same as a function; without one the optimizer is not compiled."""
 
     make: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     unstackable: str | None = None
+    rule: Rule | None = None
 
 
 class Output(NamedTuple):
@@ -123,11 +151,11 @@ class Step(Protocol):
         """What to report, learning nothing."""
         ...
 
-    def state_dict(self) -> dict[str, Any]:
-        """Models and optimizer: tensors and plain data."""
+    def state_dict(self, members: Sequence[int]) -> dict[str, Any]:
+        """Some of the models, and what the optimizer keeps of them: tensors and plain data."""
         ...
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], members: Sequence[int]) -> None:
         """Back to a saved state."""
         ...
 
@@ -135,8 +163,12 @@ class Step(Protocol):
 class Callback:
     """Five hooks that do nothing. A callback keeps its state in `state_dict`, tensors and plain data.
 
-    fit: the `trainer.Fit` under way, with epoch, logs per member and the members' weights.
+    fit: the `trainer.Fit` under way, with epoch, logs per member and the members' weights. every_update: whether
+    `on_batch_end` must be heard after each update; one that is content with hearing it now and then lets a
+    compiled training do many updates between two calls.
     """
+
+    every_update: bool = True
 
     def on_fit_begin(self, fit: Any) -> None:
         """Before the first epoch, also of a resumed fit."""
@@ -145,7 +177,7 @@ class Callback:
         """Before an epoch's first batch."""
 
     def on_batch_end(self, fit: Any) -> None:
-        """After each update: must not wait for the device."""
+        """After each update, or after some where `every_update` is false: must not wait for the device."""
 
     def on_epoch_end(self, fit: Any) -> None:
         """After validation; `fit.logs` is complete."""
@@ -166,3 +198,7 @@ class Schedule(Callback):
     learning rate. The base rate is `initial_lr` of each parameter group. unstackable: as in `OptimizerSpec`."""
 
     unstackable: str | None = None
+
+    def upcoming(self, fit: Any, updates: int) -> list[float]:
+        """The learning rates of so many updates to come, when nothing is heard between them."""
+        return [float(fit.step.optimizer.param_groups[0]["lr"])] * updates

@@ -10,8 +10,8 @@ import numpy as np
 from dlrun.datasets._csv_columns import MOSTLY, SURELY_TEXT, Categories, Column, Kind, Numbers, Reader, Times
 from dlrun.datasets._csv_file import MISSING, CsvFile, number
 from dlrun.datasets._csv_refusals import bad_number, comma, commas
-from dlrun.datasets._memory import require
 from dlrun.errors import DataError, available, nearest
+from dlrun.memory import require
 
 FIRST = 10_000
 """Rows that say what a column holds, until all are read."""

@@ -19,9 +19,9 @@ from dlrun.datasets._cache import encoded
 from dlrun.datasets._files import Source
 from dlrun.datasets._image_files import Found, find
 from dlrun.datasets._image_pixels import Color, decode, decode_all, reason, shape
-from dlrun.datasets._memory import require
 from dlrun.datasets._parts import SEED, check_path, check_source, check_test, cut, refuse
 from dlrun.errors import DataError, Problem
+from dlrun.memory import require
 from dlrun.types import Count
 
 log = logging.getLogger("dlrun")

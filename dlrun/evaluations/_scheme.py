@@ -28,6 +28,7 @@ class Scheme:
     validates: bool
     n_repeats: int
     stack: Stack
+    stack_size: int | None
     refit: Refit
     test: bool
 

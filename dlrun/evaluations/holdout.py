@@ -19,6 +19,7 @@ def build(
     stratify: bool = False,
     n_repeats: Count = 1,
     stack: Stack = "auto",
+    stack_size: Count | None = None,
     refit: Refit = False,
     test: bool = False,
 ) -> Scheme:
@@ -49,7 +50,7 @@ def build(
             return [(rows[: n - wanted], rows[n - wanted :])]
         return [_shuffled(targets, wanted, derive(seed, "split", repeat), stratify)]
 
-    return Scheme(split_once, 1, bool(validation), n_repeats, stack, refit, test)
+    return Scheme(split_once, 1, bool(validation), n_repeats, stack, stack_size, refit, test)
 
 
 def _shuffled(targets: np.ndarray, wanted: int, seed: int, stratify: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -13,8 +13,9 @@ def build(
     n_repeats: Count = 3,
     stratify: bool = False,
     stack: Stack = "auto",
+    stack_size: Count | None = None,
     refit: Refit = False,
     test: bool = False,
 ) -> Scheme:
     """The score is the mean over all P x K folds: the most precise one for few rows, and the dearest."""
-    return folds(n_splits, True, stratify, True, n_repeats, stack, refit, test)
+    return folds(n_splits, True, stratify, True, n_repeats, stack, stack_size, refit, test)

@@ -22,6 +22,7 @@ def build(
     stratify: bool = False,
     n_repeats: Count = 1,
     stack: Stack = "auto",
+    stack_size: Count | None = None,
     refit: Refit = False,
     test: bool = False,
 ) -> Scheme:
@@ -29,7 +30,7 @@ def build(
 
     Repeats train the same folds again with other initial weights; `iterated_kfold` reshuffles them.
     """
-    return folds(n_splits, shuffle, stratify, False, n_repeats, stack, refit, test)
+    return folds(n_splits, shuffle, stratify, False, n_repeats, stack, stack_size, refit, test)
 
 
 def folds(
@@ -39,6 +40,7 @@ def folds(
     reshuffle: bool,
     n_repeats: int,
     stack: Stack,
+    stack_size: int | None,
     refit: Refit,
     test: bool,
 ) -> Scheme:
@@ -60,4 +62,4 @@ def folds(
         splitter = (StratifiedKFold if stratify else KFold)(n_splits, shuffle=shuffle, random_state=state)
         return list(splitter.split(targets, targets))
 
-    return Scheme(split_once, n_splits, True, n_repeats, stack, refit, test)
+    return Scheme(split_once, n_splits, True, n_repeats, stack, stack_size, refit, test)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlrun.layers._tracing import tracing
+
 LARGE = 2**22
 """Multiplications from which oneDNN is faster: some 50 microseconds of work."""
 
@@ -21,7 +23,7 @@ def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         x.device.type == "cpu"
         and x.dtype == kernel.dtype == torch.float32
         and len(x) * kernel.numel() >= LARGE
-        and not torch.compiler.is_compiling()
+        and not tracing()
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
     ):

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dlrun.layers._tracing import tracing
+
 
 def embedding_sum(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     """Row b of the result is the sum of `table[i]` for the i in `values[starts[b]:starts[b + 1]]`; the last
@@ -24,7 +26,7 @@ def embedding_sum(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     values: int32 or int64 [T]. starts: integers [N], beginning with 0, never falling. table: [V, U].
     Returns [N, U]. Bit-equal on repetition, forward and backward, with any number of threads.
     """
-    if torch.compiler.is_compiling():
+    if tracing():
         return _operator(values, starts, table)
     return _Function.apply(values, starts, table)
 

@@ -72,7 +72,9 @@ class Dense(nn.Module):
 
 
 class PenalisedDense(Dense):
-    """A Dense whose kernel adds to the loss."""
+    """A Dense whose kernel adds to the loss. settings: as in `stack.Stack`."""
+
+    settings = ("l1", "l2")
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from dlrun.contracts.learning import narrow
 from dlrun.layers._spec import TensorSpec, require_values
 from dlrun.types import Rate
 
@@ -28,10 +29,12 @@ class Dropout(nn.Module):
 
     Masks therefore do not depend on the device, on compilation or on other models in a stack, rows of
     padding at the end of a batch change nothing, and a restored `key` (int64 scalar, a buffer) continues
-    exactly.
+    exactly. settings: as in `stack.Stack`; the rate is then a float64 scalar.
     """
 
+    settings = ("rate",)
     key: Tensor
+    rate: float | Tensor
 
     def __init__(self, rate: float, output: TensorSpec):
         super().__init__()
@@ -41,12 +44,14 @@ class Dropout(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[B, *shape] to [B, *shape]."""
-        if not self.training or self.rate == 0.0:
+        rate = self.rate
+        if not self.training or (not isinstance(rate, Tensor) and rate == 0.0):
             return inputs
-        keep = hash_words(self.key, inputs.numel()) >= round(self.rate * 2**32)
+        dropped = rate * 2**32
+        dropped = dropped.round().long() if isinstance(dropped, Tensor) else round(dropped)
+        keep = hash_words(self.key, inputs.numel()) >= dropped
         self.key.add_(STRIDE).bitwise_and_(KEY)
-        scale = 1.0 / (1.0 - self.rate)
-        return inputs * keep.view(inputs.shape).to(inputs.dtype).mul_(scale)
+        return inputs * keep.view(inputs.shape).to(inputs.dtype).mul_(narrow(1.0 / (1.0 - rate), inputs))
 
     def extra_repr(self) -> str:
         """The rate, for a printed model."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from dlrun.contracts import OptimizerSpec
+from dlrun.contracts import OptimizerSpec, Rule
+from dlrun.contracts.learning import Numbers, narrow
 from dlrun.types import Positive
 
 
@@ -20,4 +21,16 @@ def build(*, lr: Positive = 0.01, epsilon: Positive = 1e-8) -> OptimizerSpec:
         fused = all(weight.device.type == "cpu" for weight in weights)
         return torch.optim.Adagrad(weights, lr=lr, eps=epsilon, fused=fused, foreach=not fused)
 
-    return OptimizerSpec(make)
+    return OptimizerSpec(make, rule=Rule({"lr": lr, "epsilon": epsilon}, _initial, _update))
+
+
+def _initial(weight: Tensor) -> dict[str, Tensor]:
+    return {"step": torch.zeros(()), "sum": torch.zeros_like(weight)}
+
+
+def _update(
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    total = state["sum"] + gradient.square()
+    lr, epsilon = narrow(numbers["lr"], weight), narrow(numbers["epsilon"], weight)
+    return weight - lr * gradient / (total.sqrt() + epsilon), {"sum": total}

@@ -6,7 +6,8 @@ from functools import partial
 
 import torch
 
-from dlrun.contracts import OptimizerSpec
+from dlrun.contracts import OptimizerSpec, Rule
+from dlrun.optimizers import _adam
 from dlrun.types import Positive, Rate
 
 
@@ -18,4 +19,6 @@ def build(*, lr: Positive = 0.001, beta_1: Rate = 0.9, beta_2: Rate = 0.999, eps
     shows only where gradients are about as small as epsilon.
     """
     # Fused takes well under half the time of the other forms on the CPU.
-    return OptimizerSpec(partial(torch.optim.Adam, lr=lr, betas=(beta_1, beta_2), eps=epsilon, fused=True))
+    make = partial(torch.optim.Adam, lr=lr, betas=(beta_1, beta_2), eps=epsilon, fused=True)
+    numbers = {"lr": lr, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+    return OptimizerSpec(make, rule=Rule(numbers, _adam.initial, _adam.update, counts=True))

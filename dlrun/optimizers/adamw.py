@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
 
 import torch
+from torch import nn
 
-from dlrun.contracts import OptimizerSpec
+from dlrun.contracts import OptimizerSpec, Rule
+from dlrun.optimizers import _adam
 from dlrun.types import NonNegative, Positive, Rate
 
 
@@ -22,14 +24,14 @@ def build(
 
     Defaults of Keras 3; the book's version has no AdamW. epsilon as in `adam`.
     """
-    # Not fused: on the CPU the last bits of an element then depend on its place in the tensor.
-    return OptimizerSpec(
-        partial(
-            torch.optim.AdamW,
-            lr=lr,
-            betas=(beta_1, beta_2),
-            eps=epsilon,
-            weight_decay=weight_decay,
-            foreach=True,
-        )
-    )
+
+    def make(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        weights = list(parameters)
+        # Not fused: on the CPU the last bits of an element then depend on its place in the tensor.
+        return torch.optim.AdamW(
+            weights, lr=lr, betas=(beta_1, beta_2), eps=epsilon, weight_decay=weight_decay, foreach=True,
+            capturable=all(weight.is_cuda for weight in weights),
+        )  # fmt: skip
+
+    numbers = {"lr": lr, "weight_decay": weight_decay, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+    return OptimizerSpec(make, rule=Rule(numbers, _adam.initial, _adam.update_decayed, counts=True))

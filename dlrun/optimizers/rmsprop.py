@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from dlrun.contracts import OptimizerSpec
+from dlrun.contracts import OptimizerSpec, Rule
+from dlrun.contracts.learning import Numbers, narrow
+from dlrun.optimizers import _adam
 from dlrun.types import Positive, Rate
 
 FOREVER = 1e9
@@ -31,8 +33,39 @@ def build(
     """
     if momentum or centered:
         plain = partial(torch.optim.RMSprop, lr=lr, alpha=rho, eps=epsilon, momentum=momentum, centered=centered)
-        return OptimizerSpec(partial(plain, foreach=True))
-    return OptimizerSpec(partial(FusedRMSprop, lr=lr, rho=rho, epsilon=epsilon))
+        numbers = {"lr": lr, "rho": rho, "epsilon": epsilon, **({"momentum": momentum} if momentum else {})}
+        rule = Rule(numbers, partial(_initial, momentum=momentum > 0, centered=centered), _general_update)
+        return OptimizerSpec(partial(plain, foreach=True), rule=rule)
+    rule = Rule({"lr": lr, "rho": rho, "epsilon": epsilon}, partial(_adam.initial, step=FOREVER), _update)
+    return OptimizerSpec(partial(FusedRMSprop, lr=lr, rho=rho, epsilon=epsilon), rule=rule)
+
+
+def _update(
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    lr, rho, epsilon = (narrow(numbers[name], weight) for name in ("lr", "rho", "epsilon"))
+    square = rho * state["exp_avg_sq"] + (1 - rho) * gradient.square()
+    return weight - lr * gradient / (square.sqrt() + epsilon), {"exp_avg_sq": square}
+
+
+def _initial(weight: Tensor, momentum: bool, centered: bool) -> dict[str, Tensor]:
+    names = ["square_avg", *["momentum_buffer"] * momentum, *["grad_avg"] * centered]
+    return {"step": torch.zeros(()), **{name: torch.zeros_like(weight) for name in names}}
+
+
+def _general_update(
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    new: dict[str, Tensor] = {}
+    lr, rho, epsilon = (narrow(numbers[name], weight) for name in ("lr", "rho", "epsilon"))
+    square = new["square_avg"] = rho * state["square_avg"] + (1 - rho) * gradient.square()
+    if "grad_avg" in state:
+        new["grad_avg"] = rho * state["grad_avg"] + (1 - rho) * gradient
+        square = square - new["grad_avg"].square()
+    direction = gradient / (square.sqrt() + epsilon)
+    if "momentum_buffer" in state:
+        direction = new["momentum_buffer"] = narrow(numbers["momentum"], weight) * state["momentum_buffer"] + direction
+    return weight - lr * direction, new
 
 
 class FusedRMSprop(torch.optim.Adam):
@@ -45,8 +78,4 @@ class FusedRMSprop(torch.optim.Adam):
     def __init__(self, params: Iterable[nn.Parameter], lr: float, rho: float, epsilon: float):
         super().__init__(params, lr=lr, betas=(0.0, rho), eps=epsilon, fused=True)
         for p in self.param_groups[0]["params"]:
-            self.state[p] = {
-                "step": torch.full((), FOREVER, device=p.device),
-                "exp_avg": torch.zeros_like(p, memory_format=torch.preserve_format),
-                "exp_avg_sq": torch.zeros_like(p, memory_format=torch.preserve_format),
-            }
+            self.state[p] = _adam.initial(p.detach(), FOREVER)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import Tensor
 
-from dlrun.contracts import OptimizerSpec
+from dlrun.contracts import OptimizerSpec, Rule
+from dlrun.contracts.learning import Numbers, narrow
 from dlrun.types import Positive, Rate
 
 
@@ -19,4 +21,27 @@ def build(*, lr: Positive = 0.01, momentum: Rate = 0.0, nesterov: bool = False) 
     """
     # Not fused: on the CPU the last bits of an element then depend on its place in the tensor.
     nesterov = nesterov and momentum > 0.0
-    return OptimizerSpec(partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, foreach=True))
+    make = partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, foreach=True)
+    if not momentum:
+        return OptimizerSpec(make, rule=Rule({"lr": lr}, lambda weight: {}, _plain))
+    rule = Rule({"lr": lr, "momentum": momentum}, _at_rest, partial(_with_momentum, nesterov=nesterov))
+    return OptimizerSpec(make, rule=rule)
+
+
+def _at_rest(weight: Tensor) -> dict[str, Tensor]:
+    return {"momentum_buffer": torch.zeros_like(weight)}
+
+
+def _plain(
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    return weight - narrow(numbers["lr"], weight) * gradient, {}
+
+
+def _with_momentum(
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor, nesterov: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
+    momentum = narrow(numbers["momentum"], weight)
+    velocity = momentum * state["momentum_buffer"] + gradient
+    direction = gradient + momentum * velocity if nesterov else velocity
+    return weight - narrow(numbers["lr"], weight) * direction, {"momentum_buffer": velocity}

@@ -15,8 +15,10 @@ class Rates(Schedule):
     """Sets each parameter group's rate to a share of its base rate, before every epoch and, with `every_update`,
     before every update. plan: from the updates of an epoch and the number of epochs to the share."""
 
+    every_update = False  # `upcoming` knows what comes between two calls
+
     def __init__(self, plan: Callable[[int, int], Share], every_update: bool = True):
-        self.plan, self.every_update = plan, every_update
+        self.plan, self.moves = plan, every_update
 
     def on_fit_begin(self, fit: Any) -> None:
         """Remember the base rates, which are saved with the optimizer."""
@@ -30,13 +32,22 @@ class Rates(Schedule):
 
     def on_batch_end(self, fit: Any) -> None:
         """The rate of the epoch's next update."""
-        if self.every_update and fit.batch < fit.train.steps:
+        if self.moves and fit.batch < fit.train.steps:
             self._set(fit)
 
+    def upcoming(self, fit: Any, updates: int) -> list[float]:
+        """See `Schedule`."""
+        base, done = fit.step.optimizer.param_groups[0]["initial_lr"], self._done(fit)
+        return [base * self.share(done + u) for u in range(updates)]
+
     def _set(self, fit: Any) -> None:
-        share = self.share((fit.epoch - 1) * fit.train.steps + fit.batch)
+        share = self.share(self._done(fit))
         for group in fit.step.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
+
+    def _done(self, fit: Any) -> int:
+        done: int = (fit.epoch - 1) * fit.train.steps + fit.batch
+        return done
 
 
 def warmup_updates(updates: int | None, epochs: int, steps: int) -> int:

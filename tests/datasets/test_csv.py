@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from dlrun import memory
 from dlrun.cli import main
 from dlrun.contracts import Dataset
-from dlrun.datasets import _csv_file, _csv_refusals, _csv_table, _memory, csv
+from dlrun.datasets import _csv_file, _csv_refusals, _csv_table, csv
 from dlrun.errors import ConfigError, DataError
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
@@ -332,13 +333,13 @@ def test_more_rows_than_memory_are_refused_before_they_are_read(write, monkeypat
     path = write(table(3000, "a,b,y", lambda i: f"{i},{i % 7},{i * 1.5}"))
     file = _csv_file.open_csv(path, "auto", "dataset.path")
     assert file.expected_rows() == 3000
-    monkeypatch.setattr(_memory, "available", lambda: 50_000)
+    monkeypatch.setattr(memory, "available", lambda: 50_000)
     monkeypatch.setattr(_csv_table, "_stream", lambda *_: pytest.fail("it was read"))
     refused(path, "3,000 rows of 3 numbers", "GB of memory", "are available", "dataset.columns")
 
 
 def test_memory_left_is_a_number_of_bytes():
-    assert 2**20 < _memory.available() < 2**60
+    assert 2**20 < memory.available() < 2**60
 
 
 # What is warned of

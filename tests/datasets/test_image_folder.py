@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from dlrun import memory
 from dlrun.cli import main
 from dlrun.contracts import Dataset
-from dlrun.datasets import _memory, image_folder
+from dlrun.datasets import image_folder
 from dlrun.errors import ConfigError, DataError
 
 COLORS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
@@ -170,7 +171,7 @@ def test_folders_that_can_not_be_learned_from(tmp_path):
 
 
 def test_more_pictures_than_memory_are_refused(pictures, monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 1000)
+    monkeypatch.setattr(memory, "available", lambda: 1000)
     with pytest.raises(DataError, match=r"30 pictures of 4 x 4 pixels need about .* GB .*dataset\.size"):
         build(pictures).load()
 

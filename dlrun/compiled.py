@@ -1,0 +1,87 @@
+"""The updates of an epoch by a compiled program: call after call, with nothing between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from dlrun.compiler import Call
+from dlrun.contracts import Callback
+from dlrun.loaders import Loader, Plan
+from dlrun.program import Program
+from dlrun.trainer import Training
+
+PORTION_SECONDS = 0.05
+"""Updates are done for so long before callbacks, progress bar and signals are heard."""
+
+
+class Compiled:
+    """`trainer.Updates` by calls of a program. How many updates make a portion changes no result."""
+
+    def __init__(self, program: Program, call: Call, step: Any, loader: Loader):
+        self.program, self.call, self.step, self.loader = program, call, step, loader
+        self.inputs = program.inputs
+        self.size = 1
+
+    def epoch(self, training: Training) -> Iterator[int]:
+        """See `Updates`."""
+        plan = self.loader.plan(training.epoch)
+        self.program.begin(plan, training.batch, training.totals.sums)
+        training.totals.sums = self.program.sums
+        done, last = training.batch, self._whole(plan)
+        limit = 1 if heard_each_time(training) else last
+        while done < last:
+            updates = min(self.size, last - done, limit)
+            began = time.perf_counter()
+            self._advance(training, plan, done, updates)
+            done += updates
+            self.size = portion(updates, time.perf_counter() - began)
+            yield updates
+        yield from self._remainder(training, done)
+
+    def _whole(self, plan: Plan) -> int:
+        """Batches that the program takes: all, or those before one that is too short for it."""
+        if not self.program.whole_batches_only:
+            return len(plan.filled)
+        short = (plan.filled < self.loader.batch_size).any(1).nonzero()
+        return int(short[0]) if len(short) else len(plan.filled)
+
+    def _advance(self, training: Training, plan: Plan, first: int, updates: int) -> None:
+        rates = torch.tensor(training.upcoming(updates), dtype=torch.float64)
+        own = self.program.rates.ndim == 2
+        self.program.rates[first : first + updates].copy_(rates if own else rates[:, 0])
+        rows = plan.filled[first : first + updates].numpy()
+        if rows.shape[1] < training.totals.rows.size:
+            rows = np.repeat(rows, training.totals.rows.size, axis=1)
+        call, inputs, names = self.call, self.inputs, self.program.kept_names
+        if names:
+            for n in rows:
+                training.totals.kept.append((dict(zip(names, call(inputs), strict=True)), n))
+        else:
+            for _ in range(updates):
+                call(inputs)
+        if self.loader.device.type == "cuda":
+            torch.cuda.synchronize(self.loader.device)
+        training.totals.rows += rows.sum(0)
+
+    def _remainder(self, training: Training, done: int) -> Iterator[int]:
+        if done == self.loader.steps:
+            return
+        for batch, rows in self.loader.epoch(training.epoch, done):
+            training.totals.add(self.step.update(batch), rows)
+            yield 1
+
+
+def heard_each_time(training: Training) -> bool:
+    """Whether any callback wants to hear of every single update."""
+    listeners = [listener for fit in training.fits for listener in fit.listeners()]
+    return any(i.every_update and type(i).on_batch_end is not Callback.on_batch_end for i in listeners)
+
+
+def portion(size: int, seconds: float) -> int:
+    """Updates of the next portion, after one of `size` took `seconds`."""
+    return max(min(int(size * PORTION_SECONDS / max(seconds, 1e-9)), 4 * size), 1)
