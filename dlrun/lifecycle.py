@@ -31,6 +31,7 @@ def opened(folder: RunFolder, config: RunConfig, overrides: list[str]) -> Iterat
         if config.rerun and _left_over(folder):
             log.info("rerun: the old run is kept as %s", folder.move_aside())
         elif folder.read_status().get("state") == "finished" and (summary := folder.read_summary()):
+            log.info("finished before: %s (rerun=true runs it again)", folder.path)
             yield summary
             return
         write_text(folder.config, yaml.safe_dump(config.to_dict(), sort_keys=False))

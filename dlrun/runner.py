@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,17 @@ log = logging.getLogger("dlrun")
 
 def run(config: RunConfig, overrides: list[str]) -> dict[str, Any]:
     """Run, resume, or find finished; returns the summary. Raises DlrunError."""
+    one, context = opening(config, overrides)
+    with context as finished:
+        if finished:
+            return finished
+        with devices.memory_explained():
+            return one.run()
+
+
+def opening(config: RunConfig, overrides: list[str]) -> tuple[Run, AbstractContextManager[dict[str, Any] | None]]:
+    """A run, and the context in which its folder is open; that gives the summary of a finished run, or None for
+    one that is to be done. Raises DlrunError."""
     parts = assemble(config)
     device = devices.pick(config.trainer.device)
     config = config.with_source(parts.dataset.resolve_source())
@@ -38,16 +50,19 @@ def run(config: RunConfig, overrides: list[str]) -> dict[str, Any]:
     if content := getattr(parts.dataset, "fingerprint", None):
         more["data"] = content
     folder = RunFolder(Path(config.runs_dir) / config.task / config.signature(**more))
-    with lifecycle.opened(folder, config, overrides) as finished:
-        if finished:
-            log.info("finished before: %s (rerun=true runs it again)", folder.path)
-            return finished
-        with devices.memory_explained():
-            return Run(config, overrides, parts, folder, device, origin).run()
+    run = Run(config, overrides, parts, folder, device, origin)
+    return run, lifecycle.opened(folder, config, overrides)
+
+
+def surroundings(device: torch.device, data: Data) -> str:
+    """What a result depends on beside its config, as `environment.json` has it."""
+    return json.dumps(environment.collect(devices.describe(device), data.checksums), indent=2) + "\n"
 
 
 class Run:
-    """The stages of one run: fit, refit, test."""
+    """The stages of one run: fit, refit, test. progressed: from `begin` on."""
+
+    progressed: Progressed
 
     def __init__(
         self,
@@ -61,25 +76,24 @@ class Run:
         self.config, self.overrides, self.parts, self.folder, self.device = config, overrides, parts, folder, device
         self.initial = load_weights(final_weights(origin)) if origin else None
         self.dtype = devices.DTYPES[config.trainer.precision]
-        self.progressed = Progressed(folder)
 
     def run(self) -> dict[str, Any]:
         """All stages; returns the summary."""
         data = self.parts.dataset.load()
-        rows, splits = self.prepare(data), self.splits(data)
+        self.begin(data, surroundings(self.device, data))
+        rows, splits = to_device(data.train, self.device), self.splits(data)
         jobs = [self.fit_job(group) for group in self.group(splits, rows)]
         warnings = self.guard(data, splits)
         for number, job in enumerate(jobs):
             self.job(number, job, rows)
         return self.finish(data, rows, splits, warnings, len(jobs))
 
-    def prepare(self, data: Data) -> Rows:
-        """Note what the result depends on; training rows on the device. Raises DataError."""
-        found = environment.collect(devices.describe(self.device), data.checksums)
-        write_text(self.folder.environment, json.dumps(found, indent=2) + "\n")
+    def begin(self, data: Data, around: str) -> None:
+        """In the open folder: note the surroundings, and find where a restart goes on. Raises DataError."""
+        self.progressed = Progressed(self.folder)
+        write_text(self.folder.environment, around)
         if data.test is None and self.parts.evaluation.test:
             raise DataError(f"dataset {self.config.dataset.name} has no test set: set evaluation.test=false")
-        return to_device(data.train, self.device)
 
     def splits(self, data: Data) -> list[Split]:
         """Which rows each model trains on."""
@@ -112,12 +126,14 @@ class Run:
         summary.write(self.folder, result, self.config.trainer.plots)
         return result
 
-    def guard(self, data: Data, splits: list[Split]) -> dict[str, list[str]]:
-        """Say in which ways this run may fool its reader; what is acknowledged is not said."""
+    def guard(self, data: Data, splits: list[Split], aloud: bool = True) -> dict[str, list[str]]:
+        """Say in which ways this run may fool its reader; what is acknowledged is not said. aloud: not only in the
+        log."""
         found = guarding.findings(guarding.Context(self.config, self.parts, data, splits))
+        level = logging.WARNING if aloud else logging.DEBUG
         for name, sentences in found.items():
             for sentence in sentences:
-                log.warning("%s (acknowledge=[%s] if it is meant)", sentence, name)
+                log.log(level, "%s (acknowledge=[%s] if it is meant)", sentence, name)
         return found
 
     def group(self, splits: list[Split], rows: Rows) -> list[list[Split]]:

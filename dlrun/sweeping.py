@@ -17,8 +17,9 @@ from omegaconf import DictConfig
 
 from dlrun import console, registry
 from dlrun.compose import Composer
-from dlrun.config import parse
+from dlrun.config import RunConfig, parse
 from dlrun.errors import ConfigError, DlrunError
+from dlrun.launching import register
 
 log = logging.getLogger("dlrun")
 
@@ -26,6 +27,7 @@ log = logging.getLogger("dlrun")
 def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
     """Run all jobs and show them; returns the exit code of the worst."""
     began = time.monotonic()
+    register()
     run_one = functools.partial(job, config_dirs=composer.config_dirs, plugins=plugins)
     returned = composer.hydra.multirun("config", run_one, [*words, "hydra.mode=MULTIRUN"], with_log_configuration=False)
     jobs = [one for batch in returned for one in batch]
@@ -47,31 +49,58 @@ def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
 
 
 def job(_: DictConfig, config_dirs: list[Path], plugins: list[Path]) -> dict[str, Any]:
-    """One job of a sweep, called by Hydra's launcher, perhaps in another process: exit code and result.
-
-    Its words are composed once more, because ours is not quite Hydra's composition (`Composer.compose`).
-    """
-    from dlrun.reporting import headline
+    """One job of a sweep, called by Hydra's launcher, perhaps in another process: exit code and result."""
     from dlrun.runner import run
 
     words = list(HydraConfig.get().overrides.task)
-    told = " ".join(words)
-    log.info("job: %s", told)
+    log.info("job: %s", " ".join(words))
     try:
-        for folder in plugins:
-            registry.add_plugins(folder)
-        composed = Composer(config_dirs).compose(words)
-        config, problems = parse(composed.config, composed.choices.get("task"))
-        if config is None or problems or composed.problems:
-            raise ConfigError([*composed.problems, *problems])
-        summary = run(config, words)
+        return _told(words, run(_config(words, config_dirs, plugins), words))
     except DlrunError as error:
-        console.error(error)
-        first = (str(error).splitlines() or [""])[0]
-        return {
-            "exit_code": error.exit_code,
-            "overrides": told,
-            "signature": "-",
-            "shown": f"failed: {first}",
-        }
-    return {"exit_code": 0, "overrides": told, "signature": summary["signature"], "shown": headline(summary)}
+        return _told(words, error)
+
+
+def jobs_together(jobs: list[list[str]], config_dirs: list[Path], plugins: list[Path]) -> list[dict[str, Any]]:
+    """All jobs of a sweep, those that can be trained as one together: exit codes and results, as `job` gives them."""
+    from dlrun.jointly import run_together, sorted_out
+
+    results: dict[int, dict[str, Any]] = {}
+    configs: dict[int, RunConfig] = {}
+    for i, words in enumerate(jobs):
+        try:
+            configs[i] = _config(words, config_dirs, plugins)
+        except DlrunError as error:
+            results[i] = _told(words, error)
+    there = list(configs)
+    groups = [[there[place] for place in group] for group in sorted_out(list(configs.values()))]
+    log.info("%d jobs: %s", len(jobs), " + ".join(f"{len(g)} as one" if len(g) > 1 else "1 alone" for g in groups))
+    for group in groups:
+        for i in group:
+            log.info("job%s: %s", "" if len(group) == 1 else f" {i + 1}, with others", " ".join(jobs[i]))
+        done = run_together([configs[i] for i in group], [jobs[i] for i in group])
+        results |= {i: _told(jobs[i], result) for i, result in zip(group, done, strict=True)}
+    return [results[i] for i in range(len(jobs))]
+
+
+def _config(words: list[str], config_dirs: list[Path], plugins: list[Path]) -> RunConfig:
+    """A job's words composed once more, because ours is not quite Hydra's composition (`Composer.compose`). Raises
+    ConfigError."""
+    for folder in plugins:
+        registry.add_plugins(folder)
+    composed = Composer(config_dirs).compose(words)
+    config, problems = parse(composed.config, composed.choices.get("task"))
+    if config is None or problems or composed.problems:
+        raise ConfigError([*composed.problems, *problems])
+    return config
+
+
+def _told(words: list[str], result: dict[str, Any] | DlrunError) -> dict[str, Any]:
+    """What the table at the end has of a job; an error is shown at once."""
+    from dlrun.reporting import headline
+
+    told = {"overrides": " ".join(words)}
+    if isinstance(result, DlrunError):
+        console.error(result)
+        first = (str(result).splitlines() or [""])[0]
+        return {**told, "exit_code": result.exit_code, "signature": "-", "shown": f"failed: {first}"}
+    return {**told, "exit_code": 0, "signature": result["signature"], "shown": headline(result)}
