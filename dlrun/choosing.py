@@ -8,10 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from dlrun.compiled import Compiled
 from dlrun.compiler import Call, Library, first_line, usual_compile_seconds
 from dlrun.contracts import DataSpec, OptimizerSpec
 from dlrun.loaders import Loader
+from dlrun.optimizers._rule import RuleOptimizer
 from dlrun.program import Program
 from dlrun.trainer import Eagerly, Updates
 
@@ -20,6 +23,9 @@ log = logging.getLogger("dlrun")
 MOST_SAVED = (7 / 8, 0.002)
 """Of a small eager update seven eighths, and of any two milliseconds, is not arithmetic but the starting of
 operations: about what compiling saves."""
+
+SAVED_OF_RULE = 3 / 4
+"""What compiling saves of an optimizer's rule, however large: it reads and writes each number once."""
 
 COMPILE_SECONDS = 12.0
 """Expected where nothing has been compiled yet."""
@@ -49,74 +55,114 @@ def impossible(spec: DataSpec, optimizer: OptimizerSpec) -> str | None:
     return None if optimizer.rule else "the optimizer has no rule as a function of tensors"
 
 
+@dataclass(frozen=True)
+class Trial:
+    """Something to compile. name: for messages. eager, compiled: seconds that it takes, the second with its code.
+    saved: of so many eager seconds, about."""
+
+    name: str
+    function: Callable[..., Any]
+    inputs: list[Tensor]
+    eager: Callable[[], float]
+    compiled: Callable[[Call], float]
+    saved: Callable[[float], float]
+
+
 def choose(wish: Wish, step: Any, loader: Loader) -> tuple[Updates, bool]:
     """The updates of a training, and whether they are compiled. A compilation that fails is told in one line."""
     eagerly = Eagerly(step, loader)
     mode = {None: wish.mode, True: "always", False: "never"}[wish.remembered]
-    if mode == "never" or wish.impossible:
-        if wish.impossible and mode == "auto":
-            log.debug("updates are not compiled: %s", wish.impossible)
+    if mode == "never":
         return eagerly, False
     try:
-        call, program = _call(mode, wish, step, loader)
+        step.ensemble.train(True)
+        if wish.impossible:
+            log.debug("updates are not compiled: %s", wish.impossible)
+            return eagerly, _optimizer_compiled(mode, wish, step, loader)
+        program = Program(step, loader)
+        call = _call(mode, wish, program, step, loader)
     except Exception as error:  # torch's compiler raises dozens of kinds; the run goes on without it
         log.warning("updates are not compiled: %s: %s", type(error).__name__, first_line(error))
         return eagerly, False
     return (Compiled(program, call, step, loader), True) if call else (eagerly, False)
 
 
-def _call(mode: str, wish: Wish, step: Any, loader: Loader) -> tuple[Call | None, Program]:
-    step.ensemble.train(True)
-    program = Program(step, loader)
+def _call(mode: str, wish: Wish, program: Program, step: Any, loader: Loader) -> Call | None:
     if program.device.type == "cuda":
         from dlrun.cuda_graph import captured
 
-        return captured(program), program
-    if program.device.type != "cpu":
-        raise RuntimeError(f"device {program.device} is not supported")
-    inputs = program.inputs
-    library = Library(wish.facts, inputs)
+        return captured(program)
+
+    def eager() -> float:
+        batches = loader.epoch(1)
+        with program.restored():
+            return timed(lambda: step.update(next(batches).batch), loader.steps)
+
+    def compiled(call: Call) -> float:
+        inputs = program.example()
+        with program.restored():
+            return timed(lambda: call(inputs), TIMED[0] + 1)
+
+    def saved(seconds: float) -> float:
+        return min(MOST_SAVED[0] * seconds, MOST_SAVED[1])
+
+    return decided(mode, wish, Trial("the update", program.update, program.example(), eager, compiled, saved))
+
+
+def _optimizer_compiled(mode: str, wish: Wish, step: Any, loader: Loader) -> bool:
+    """Whether at least the optimizer's part is: where models have numbers of their own, torch has no fast form."""
+    optimizer = step.optimizer
+    if not isinstance(optimizer, RuleOptimizer) or loader.device.type != "cpu":
+        return False
+    inputs = optimizer.inputs()
+
+    def seconds(update: Callable[[], Any]) -> float:
+        before = [t.clone() for t in inputs]
+        try:
+            return timed(update, TIMED[0] + 1)
+        finally:
+            for t, old in zip(inputs, before, strict=True):
+                t.copy_(old)
+
+    trial = Trial(
+        "the optimizer's part of the update", optimizer.update, inputs,
+        lambda: seconds(lambda: optimizer.update(*inputs)), lambda call: seconds(lambda: call(inputs)),
+        lambda eager: SAVED_OF_RULE * eager,
+    )  # fmt: skip
+    optimizer.call = decided(mode, wish, trial)
+    return optimizer.call is not None
+
+
+def decided(mode: str, wish: Wish, trial: Trial) -> Call | None:
+    """The code to use, if any; what was decided is said. Raises what the compiler raises."""
+    if trial.inputs[0].device.type != "cpu":
+        raise RuntimeError(f"device {trial.inputs[0].device} is not supported")
+    library = Library({**wish.facts, "what": trial.name}, trial.inputs)
     call = library.load()
     if mode == "always":
-        return call or library.make(program.update, inputs), program
-    noted = library.noted()
-    eager = noted.get("eager") or _eager_seconds(program, step, loader)
+        return call or library.make(trial.function, trial.inputs)
+    eager = library.noted().get("eager") or trial.eager()
     if call is None:
-        share, most = MOST_SAVED
-        saved, cost = wish.updates * min(share * eager, most), usual_compile_seconds(COMPILE_SECONDS)
-        if saved < 1.2 * cost:
+        saved, cost = wish.updates * trial.saved(eager), usual_compile_seconds(trial.name, COMPILE_SECONDS)
+        if saved < cost:
             log.info(
-                "updates are not compiled: %s left of %s would be faster by about %.3g s, and compiling takes about "
-                "%.2g s (trainer.compile=always)", f"{wish.updates:,}", span(eager), saved, cost,
+                "%s is not compiled: %s times %s are left, compiled about %.2g s faster, and compiling takes about "
+                "%.2g s (trainer.compile=always)", trial.name, f"{wish.updates:,}", span(eager), saved, cost,
             )  # fmt: skip
-            return None, program
-        log.info("compiling the update: %s left of %s, one after another", f"{wish.updates:,}", span(eager))
-        call = library.make(program.update, inputs)
-    if "compiled" not in noted:
-        library.note(eager=eager, compiled=_compiled_seconds(program, call, inputs))
+            return None
+        log.info("compiling %s: %s times %s are left", trial.name, f"{wish.updates:,}", span(eager))
+        call = library.make(trial.function, trial.inputs)
+    if "compiled" not in library.noted():
+        library.note(eager=eager, compiled=trial.compiled(call))
     noted = library.noted()
     if noted["compiled"] >= eager:
-        log.info("updates are not compiled: %s against %s eager", span(noted["compiled"]), span(eager))
-        return None, program
+        log.info("%s is not compiled: %s against %s eager", trial.name, span(noted["compiled"]), span(eager))
+        return None
     log.info(
-        "updates are compiled: %s against %s eager (compiled in %.2g s, kept for the next time)",
-        span(noted["compiled"]), span(eager), noted["compile_seconds"],
+        "%s is compiled: %s against %s eager (compiled in %.2g s, kept for the next time)",
+        trial.name, span(noted["compiled"]), span(eager), noted["compile_seconds"],
     )  # fmt: skip
-    return call, program
-
-
-def _eager_seconds(program: Program, step: Any, loader: Loader) -> float:
-    """Seconds of an eager update."""
-    batches = loader.epoch(1)
-    with program.restored():
-        return timed(lambda: step.update(next(batches).batch), loader.steps)
-
-
-def _compiled_seconds(program: Program, call: Call, inputs: list[Any]) -> float:
-    """Seconds of a compiled update."""
-    with program.restored():
-        program.begin(program.loader.plan(1), 0, None)
-        return timed(lambda: call(inputs), program.loader.steps)
+    return call
 
 
 def timed(update: Callable[[], Any], most: int) -> float:

@@ -24,14 +24,15 @@ class Compiled:
 
     def __init__(self, program: Program, call: Call, step: Any, loader: Loader):
         self.program, self.call, self.step, self.loader = program, call, step, loader
-        self.inputs = program.inputs
+        self.fixed = program.fixed()
         self.size = 1
 
     def epoch(self, training: Training) -> Iterator[int]:
         """See `Updates`."""
         plan = self.loader.plan(training.epoch)
-        self.program.begin(plan, training.batch, training.totals.sums)
-        training.totals.sums = self.program.sums
+        sums = self.program.sums
+        sums.zero_() if training.totals.sums is None else sums.copy_(training.totals.sums)
+        training.totals.sums = sums
         done, last = training.batch, self._whole(plan)
         limit = 1 if heard_each_time(training) else last
         while done < last:
@@ -51,19 +52,20 @@ class Compiled:
         return int(short[0]) if len(short) else len(plan.filled)
 
     def _advance(self, training: Training, plan: Plan, first: int, updates: int) -> None:
-        rates = torch.tensor(training.upcoming(updates), dtype=torch.float64)
-        own = self.program.rates.ndim == 2
-        self.program.rates[first : first + updates].copy_(rates if own else rates[:, 0])
+        rates = np.array(training.upcoming(updates))
+        if np.ndim(self.program.rule.numbers["lr"]) == 0:
+            rates = rates[:, :1]
+        turns = self.program.turns(plan, rates, first)
         rows = plan.filled[first : first + updates].numpy()
         if rows.shape[1] < training.totals.rows.size:
             rows = np.repeat(rows, training.totals.rows.size, axis=1)
-        call, inputs, names = self.call, self.inputs, self.program.kept_names
+        call, fixed, names = self.call, self.fixed, self.program.kept_names
         if names:
-            for n in rows:
-                training.totals.kept.append((dict(zip(names, call(inputs), strict=True)), n))
+            for turn, n in zip(turns, rows, strict=True):
+                training.totals.kept.append((dict(zip(names, call(fixed + turn), strict=True)), n))
         else:
-            for _ in range(updates):
-                call(inputs)
+            for turn in turns:
+                call(fixed + turn)
         if self.loader.device.type == "cuda":
             torch.cuda.synchronize(self.loader.device)
         training.totals.rows += rows.sum(0)

@@ -31,6 +31,10 @@ from dlrun.layers._tracing import traced
 
 log = logging.getLogger("dlrun")
 
+THREADED = 2**16
+"""Numbers in the largest tensor of an update from which it runs in several threads: some ten microseconds of work.
+Below it, waking another thread takes longer than what it does, and far longer on a busy machine."""
+
 Call = Callable[[list[Tensor]], list[Tensor]]
 """Runs the update on a program's inputs; returns what it returns."""
 
@@ -97,12 +101,13 @@ class Library:
         return noted
 
 
-def usual_compile_seconds(default: float) -> float:
-    """What compiling took here before, in the middle."""
+def usual_compile_seconds(what: str, default: float) -> float:
+    """What compiling the like took here before, in the middle. what: as in a library's facts."""
     seconds = []
     for path in cache_folder().glob("*/facts.json"):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            seconds.append(float(json.loads(path.read_text(encoding="utf-8"))["compile_seconds"]))
+            noted = json.loads(path.read_text(encoding="utf-8"))
+            seconds += [float(noted["compile_seconds"])] if noted["of"]["what"] == what else []
     return sorted(seconds)[len(seconds) // 2] if seconds else default
 
 
@@ -133,9 +138,17 @@ def compile_ahead(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> str:
     }
     if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
         options["cpp.vec_isa_ok"] = True  # torch itself uses them: no trial compilations to find out
+    if not worth_threads(graph):
+        options["cpp.threads"] = 1
     made = compile_fx_aot(graph, list(inputs), config_patches=options)
     assert isinstance(made, str)
     return made
+
+
+def worth_threads(graph: torch.fx.GraphModule) -> bool:
+    """Whether any operation is large enough for several threads to be worth waking."""
+    made = (n.meta.get("val") for n in graph.graph.nodes if n.op == "call_function")
+    return max((t.numel() for t in made if isinstance(t, Tensor)), default=0) >= THREADED
 
 
 def _form(t: Tensor) -> list[Any]:

@@ -6,6 +6,7 @@ composed and checked further.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import hydra.version
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -60,7 +62,9 @@ class Composer:
         for folder in reversed(self.config_dirs):
             path.prepend(provider="command-line", path=f"file://{folder.resolve()}")
         self.loader = ConfigLoaderImpl(config_search_path=path)
+        self.loader.repository = _Remembering(self.loader.repository.sources)
         self.hydra = Hydra(task_name="dlrun", config_loader=self.loader)
+        self._done: dict[tuple[Any, ...], tuple[DictConfig, dict[str, Any]]] = {}
 
     def options(self, group: str) -> list[str]:
         """The names that a config group offers; empty when there is no such group."""
@@ -104,6 +108,14 @@ class Composer:
         return [g for g in groups if _component(of_task.get(g)) != _component(chosen.get(g))]
 
     def _hydra_compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
+        """A twentieth of a second each, and the same few are asked for again and again."""
+        key = (tuple(words), mode)
+        if key not in self._done:
+            self._done[key] = self._compose_anew(words, mode)
+        config, choices = self._done[key]
+        return copy.deepcopy(config), dict(choices)
+
+    def _compose_anew(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
         try:
             config = self.hydra.compose_config(
                 "config", overrides=list(words), run_mode=mode, validate_sweep_overrides=False
@@ -192,6 +204,23 @@ class Composer:
 def _component(section: Any) -> Any:
     """What tells one option of a group from another: its name, or the names in it."""
     return section.get("name", sorted(section)) if isinstance(section, DictConfig) else section
+
+
+class _Remembering(ConfigRepository):
+    """Hydra's repository of files, each of them read once; Hydra itself keeps them for one composition only."""
+
+    def __init__(self, sources: list[Any], read: dict[str, Any] | None = None):
+        self.sources = sources
+        self.read: dict[str, Any] = {} if read is None else read
+
+    def __deepcopy__(self, memo: Any) -> _Remembering:
+        return _Remembering(list(self.sources), self.read)
+
+    def load_config(self, config_path: str) -> Any:
+        """See `ConfigRepository`."""
+        if config_path not in self.read:
+            self.read[config_path] = super().load_config(config_path=config_path)
+        return copy.deepcopy(self.read[config_path])  # a composition changes what it has read
 
 
 def flatten(config: DictConfig, prefix: str = "") -> list[str]:

@@ -77,8 +77,8 @@ def train(shares: list[Share], rows: Rows) -> list[Fit]:
     optimizer = parts.optimizer
     if together:
         specs = [share.run.parts.optimizer for share in shares for _ in share.job.splits]
-        optimizer = combined(specs, first.run.device, apart=parts.schedule().unstackable is not None)
-    step = parts.step(ensemble(objectives), optimizer)
+        optimizer = combined(specs, apart=parts.schedule().unstackable is not None)
+    step = parts.step(ensemble(objectives, train_loader.shared), optimizer)
     progress = Progress(_title(shares), train_loader.steps, [share.run.folder for share in shares])
     fits, members = [], 0
     for share in shares:

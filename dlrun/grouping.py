@@ -45,7 +45,8 @@ def grouped(shares: list[Share], rows: Rows, compared: bool) -> list[list[Member
     loader, _ = loaders([alone], rows)
     fits = fitting(objective, loader, min(config.trainer.eval_batch_size, max(len(split.val), 1)), device)
     cap = min(evaluation.stack_size or fits, fits)
-    found = groups(members, config.trainer.batch_size, mixes_rows(objective.model), cap)
+    ragged = any(given.encoding == "multi_hot" for given in shares[0].run.parts.spec.inputs.values())
+    found = groups(members, config.trainer.batch_size, mixes_rows(objective.model), ragged, cap)
     if fits < min(evaluation.stack_size or len(members), len(members)):
         log.info("memory is enough for %d models at once", fits)
     if compared and len(found[0]) > 1 and (reason := slower(found[0], rows)):
@@ -54,13 +55,19 @@ def grouped(shares: list[Share], rows: Rows, compared: bool) -> list[list[Member
     return found
 
 
-def groups(members: Sequence[Member], batch_size: int, whole_rows: bool, cap: int) -> list[list[Member]]:
+def groups(
+    members: Sequence[Member], batch_size: int, whole_rows: bool, by_batch: bool, cap: int
+) -> list[list[Member]]:
     """Members with equally many updates per epoch, or where `whole_rows` equally many rows, in groups of at most
-    `cap` that are as equal as can be."""
-    alike: dict[int, list[Member]] = {}
-    for member in members:
-        rows = len(member[1].train)
-        alike.setdefault(rows if whole_rows else -(-rows // batch_size), []).append(member)
+    `cap` that are as equal as can be. by_batch: of several runs those of one seed, which share their batches: much of
+    the work on multi-hot rows is then done once."""
+    alike: dict[tuple[int, ...], list[Member]] = {}
+    several = len({share.run.folder.path for share, _ in members}) > 1
+    for share, split in members:
+        rows = len(split.train)
+        batch = (share.run.config.seed, split.repeat, split.fold) if by_batch and several else ()
+        key = (rows if whole_rows else -(-rows // batch_size), *batch)
+        alike.setdefault(key, []).append((share, split))
     found = []
     for same in alike.values():
         parts = -(-len(same) // cap)

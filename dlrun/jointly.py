@@ -111,7 +111,8 @@ def run_together(configs: Sequence[RunConfig], words: Sequence[list[str]]) -> li
             one.context.__exit__(type(error), error, error.__traceback__)
         if not isinstance(error, DlrunError) or isinstance(error, Preempted | Interrupted):
             raise
-        results = dict.fromkeys(opened, error) | results
+        for i in opened:
+            results.setdefault(i, error)
     else:
         for i, one in reversed(opened.items()):
             result = results[i]

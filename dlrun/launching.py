@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -24,20 +24,19 @@ class StackedLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's first call."""
-        self.context, self.function, self.config = hydra_context, task_function, config
+        self.function, self.config = task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's second: run all jobs."""
         from dlrun.sweeping import jobs_together
 
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
-        configs = [self.context.config_loader.load_sweep_config(self.config, list(o)) for o in job_overrides]
-        words = [list(config.hydra.overrides.task) for config in configs]
+        words = [filter_overrides(overrides) for overrides in job_overrides]
         arguments: dict[str, Any] = self.function.keywords  # type: ignore[attr-defined]
-        results = jobs_together(words, **arguments)
+        results = jobs_together([list(said) for said in words], **arguments)
         return [
-            JobReturn(overrides=said, cfg=config, status=JobStatus.COMPLETED, _return_value=result)
-            for said, config, result in zip(words, configs, results, strict=True)
+            JobReturn(overrides=said, status=JobStatus.COMPLETED, _return_value=result)
+            for said, result in zip(words, results, strict=True)
         ]
 
 

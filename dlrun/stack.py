@@ -100,13 +100,18 @@ class Stack:
     """K objectives of one shape as one.
 
     A layer's attributes that its class names in `settings` are numbers that may differ from model to model (a dropout
-    rate); where they do, the layer finds its model's own in their place, a float64 scalar.
+    rate); where they do, the layer finds its model's own in their place, a float64 scalar. shared: the training
+    batches are. Weights [V, …] that a layer names in `stacked_beside` then lie in memory as [V, K, …].
     """
 
-    def __init__(self, objectives: list[Objective]):
+    def __init__(self, objectives: list[Objective], shared: bool = False):
         self.size = len(objectives)
         self.objective = objectives[0]
         self._params, self._buffers = stack_module_state([o.model for o in objectives])
+        for name in _beside(self.objective.model) if shared else ():
+            weights = self._params[name]
+            aside = weights.detach().movedim(0, 1).contiguous().movedim(1, 0)
+            self._params[name] = nn.Parameter(aside, requires_grad=weights.requires_grad)
         device = next(iter(self._params.values())).device
         self._settings = {
             name: torch.tensor(values, dtype=torch.float64, device=device)
@@ -182,9 +187,14 @@ def differing_settings(models: list[nn.Module]) -> dict[str, list[float]]:
     return found
 
 
-def assemble(objectives: list[Objective]) -> Ensemble:
+def _beside(model: nn.Module) -> list[str]:
+    layers = model.named_modules()
+    return [f"{name}.{weight}" for name, layer in layers for weight in getattr(layer, "stacked_beside", ())]
+
+
+def assemble(objectives: list[Objective], shared: bool = False) -> Ensemble:
     """One objective stays a plain module; several become a stack."""
-    return Single(objectives[0]) if len(objectives) == 1 else Stack(objectives)
+    return Single(objectives[0]) if len(objectives) == 1 else Stack(objectives, shared)
 
 
 def why_not(model: nn.Module, others: Mapping[str, str | None]) -> str | None:

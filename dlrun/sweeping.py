@@ -87,11 +87,17 @@ def _config(words: list[str], config_dirs: list[Path], plugins: list[Path]) -> R
     ConfigError."""
     for folder in plugins:
         registry.add_plugins(folder)
-    composed = Composer(config_dirs).compose(words)
+    composed = _composer(tuple(config_dirs)).compose(words)
     config, problems = parse(composed.config, composed.choices.get("task"))
     if config is None or problems or composed.problems:
         raise ConfigError([*composed.problems, *problems])
     return config
+
+
+@functools.cache
+def _composer(config_dirs: tuple[Path, ...]) -> Composer:
+    """One for all jobs of this process: much of what they compose is the same."""
+    return Composer(list(config_dirs))
 
 
 def _told(words: list[str], result: dict[str, Any] | DlrunError) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from torch import Tensor
+import numpy as np
 
 from dlrun.contracts import Callback, Schedule, Step
 from dlrun.device import rng_state, set_rng_state
@@ -212,8 +212,7 @@ class Training:
         if rates != self._rates:
             self._rates = rates
             group = self.step.optimizer.param_groups[0]
-            own = isinstance(group["lr"], Tensor)
-            group["lr"] = group["lr"].new_tensor(rates) if own else rates[0]
+            group["lr"] = np.array(rates) if isinstance(group["lr"], np.ndarray) else rates[0]
 
     def _begin_epoch(self, running: list[Fit]) -> None:
         saved = [fit.saved_totals for fit in self.fits]

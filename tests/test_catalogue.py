@@ -83,7 +83,7 @@ def test_the_trainers_yaml_is_its_dataclass():
 
 def test_no_group_of_yaml_is_left_over():
     folders = {f.name for f in CONFIGS.iterdir() if f.is_dir()}
-    assert folders == {*registry.PACKAGES, "task", "trainer"}
+    assert folders == {*registry.PACKAGES, "task", "trainer", "hydra"}
 
 
 # Tasks

@@ -90,12 +90,8 @@ class TableMetric(Protocol):
 
 
 Numbers = Mapping[str, Any]
-"""An optimizer's numbers by the names of its YAML, floats or scalar tensors; `lr` is that of the update at hand."""
-
-
-def narrow(number: Any, like: Tensor) -> Any:
-    """A number ready to be multiplied with: a scalar tensor of double width would widen others."""
-    return number.to(like.dtype) if isinstance(number, Tensor) else number
+"""An optimizer's numbers by the names of its YAML: floats, or numpy arrays that broadcast with each other; `lr` is the
+rate of the update at hand."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +100,22 @@ class Rule:
     differ in their numbers.
 
     numbers: those of the YAML. initial: a weight's state before the first update, by the names that torch's
-    optimizer has for it. update: (weight, gradient, state, numbers, t) to the new weight and the parts of the state
-    that change. counts: whether t is 1, 2, …, a float64 scalar counted in the state's `step`; else it is 0. K
-    stacked models are updated under `vmap`, so every number may be each model's own.
+    optimizer has for it. factors: from numbers and t, the update's number from 1 on, to the numbers that `update`
+    computes with; in double precision on the host, as torch does it. update: (weight, gradient, state, factors) to
+    the new weight and the parts of the state that change. counts: whether `factors` depend on t, which the state's
+    `step` then counts. K stacked models are updated under `vmap`, so every factor may be each model's own.
     """
 
     numbers: Numbers
     initial: Callable[[Tensor], dict[str, Tensor]]
-    update: Callable[[Tensor, Tensor, dict[str, Tensor], Numbers, Tensor], tuple[Tensor, dict[str, Tensor]]]
+    factors: Callable[[Numbers, Any], dict[str, Any]]
+    update: Callable[[Tensor, Tensor, dict[str, Tensor], Mapping[str, Any]], tuple[Tensor, dict[str, Tensor]]]
     counts: bool = False
+
+
+def narrow(number: Any, like: Tensor) -> Any:
+    """A number ready to be multiplied with: a scalar tensor of double width would widen others."""
+    return number.to(like.dtype) if isinstance(number, Tensor) else number
 
 
 @dataclass(frozen=True)

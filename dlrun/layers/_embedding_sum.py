@@ -86,6 +86,11 @@ def _flatten(values: Tensor, starts: Tensor, rows: int) -> tuple[Tensor, Tensor]
 
 def _all_models(door: Any, models: int, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     """One call of `door` for a whole stack: [models, N, U]."""
+    if in_dims[:2] == (None, None):
+        # The bags are the same for all: one table whose rows have all models' numbers side by side. No copy is made
+        # of tables that lie so in memory (`Dense.stacked_beside`).
+        wide = table.movedim(in_dims[2], 1).flatten(1)
+        return door(values, starts, wide).unflatten(1, (models, -1)).movedim(1, 0)
     values, starts, table = (
         _stacked(x, dim, models) for x, dim in zip((values, starts, table), in_dims[:3], strict=True)
     )

@@ -35,13 +35,18 @@ def build(
     kernel = nn.Parameter(initial(kernel_initializer, shape))
     bias = nn.Parameter(initial(bias_initializer, (units,))) if use_bias else None
     output = TensorSpec((*inputs.shape[:-1], units))
+    layer = Dense(kernel, bias, activation, output)
     if l1 or l2:
-        return PenalisedDense(kernel, bias, activation, output, l1, l2)
-    return Dense(kernel, bias, activation, output)
+        layer = PenalisedDense(kernel, bias, activation, output, l1, l2)
+    if inputs.encoding == "multi_hot":
+        layer.stacked_beside = ("kernel",)
+    return layer
 
 
 class Dense(nn.Module):
-    """kernel: [V, units], Keras's layout. bias: [units] or None."""
+    """kernel: [V, units], Keras's layout. bias: [units] or None. stacked_beside: as in `stack.Stack`."""
+
+    stacked_beside: tuple[str, ...] = ()
 
     kernel: nn.Parameter
     bias: nn.Parameter | None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from dlrun.contracts.learning import Numbers, narrow
+from dlrun.contracts.learning import Numbers
 
 
 def initial(weight: Tensor, step: float = 0.0) -> dict[str, Tensor]:
@@ -17,22 +20,33 @@ def initial(weight: Tensor, step: float = 0.0) -> dict[str, Tensor]:
     }
 
 
+def factors(numbers: Numbers, t: Any) -> dict[str, Any]:
+    """Both corrections for the start at 0, and for AdamW what is left of a weight."""
+    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
+    return {
+        "beta_1": beta_1,
+        "rest_1": 1 - beta_1,
+        "beta_2": beta_2,
+        "rest_2": 1 - beta_2,
+        "rate": numbers["lr"] / (1 - beta_1**t),
+        "correction": (1 - beta_2**t) ** 0.5,
+        "epsilon": numbers["epsilon"],
+        "left": 1 - numbers["lr"] * numbers.get("weight_decay", 0.0),
+    }
+
+
 def update(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """See `adam.build`."""
-    beta_1, beta_2 = numbers["beta_1"], numbers["beta_2"]
-    rate = narrow(numbers["lr"] / (1 - beta_1**t), weight)
-    correction = narrow((1 - beta_2**t).sqrt(), weight)
-    mean = narrow(beta_1, weight) * state["exp_avg"] + narrow(1 - beta_1, weight) * gradient
-    square = narrow(beta_2, weight) * state["exp_avg_sq"] + narrow(1 - beta_2, weight) * gradient.square()
-    root = square.sqrt() / correction + narrow(numbers["epsilon"], weight)
-    return weight - rate * mean / root, {"exp_avg": mean, "exp_avg_sq": square}
+    mean = by["beta_1"] * state["exp_avg"] + by["rest_1"] * gradient
+    square = by["beta_2"] * state["exp_avg_sq"] + by["rest_2"] * gradient.square()
+    root = square.sqrt() / by["correction"] + by["epsilon"]
+    return weight - by["rate"] * mean / root, {"exp_avg": mean, "exp_avg_sq": square}
 
 
 def update_decayed(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """See `adamw.build`."""
-    shrunk = weight - narrow(numbers["lr"] * numbers["weight_decay"], weight) * weight
-    return update(shrunk, gradient, state, numbers, t)
+    return update(by["left"] * weight, gradient, state, by)

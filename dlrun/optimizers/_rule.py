@@ -2,68 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dlrun.contracts import OptimizerSpec, Rule
-from dlrun.contracts.learning import Numbers
 
 State = dict[str, Tensor]
 
 
-def advance(
-    rule: Rule, weight: Tensor, gradient: Tensor, state: State, numbers: Mapping[str, Tensor | float]
-) -> tuple[Tensor, State]:
-    """One update of one weight: the new weight and all of its new state; nothing is changed in place.
+def table(rule: Rule, rates: np.ndarray, first: int) -> np.ndarray:
+    """The factors of updates `first`, `first` + 1, … with these learning rates. rates: [n, K], or [n, 1] where the
+    rate is common. Returns float64 [n, F], or [n, F, K] where any factor is each model's own."""
+    t = np.arange(first, first + len(rates))[:, None]
+    found = rule.factors({**rule.numbers, "lr": rates}, t).values()
+    whole = np.stack(np.broadcast_arrays(*found, np.zeros((len(rates), 1)))[:-1], axis=1)
+    return whole if whole.shape[2] > 1 else whole[:, :, 0]
 
-    numbers: floats, scalars, or float64 [K] where each of K stacked models has its own; the weight is then [K, …].
-    """
-    counted: State = {"step": state["step"] + 1} if rule.counts else {}
-    t = counted["step"].double() if counted else torch.zeros((), dtype=torch.float64, device=weight.device)
-    own = {name: n for name, n in numbers.items() if isinstance(n, Tensor) and n.ndim}
-    if not own:
-        new, changed = rule.update(weight, gradient, state, numbers, t)
+
+def advance(rule: Rule, weight: Tensor, gradient: Tensor, state: State, factors: Tensor) -> tuple[Tensor, State]:
+    """One update of one weight: the new weight and all of its new state; nothing is changed in place. factors: a row
+    of `table`, [F], or [F, K] for K stacked models [K, …], in the weight's dtype."""
+    names = list(rule.factors({**rule.numbers, "lr": 1.0}, 1))
+    counted = {"step": state["step"] + 1} if rule.counts else {}
+    if factors.ndim == 1:
+        new, changed = rule.update(weight, gradient, state, dict(zip(names, factors, strict=True)))
         return new, {**state, **changed, **counted}
     stacked = {name: s for name, s in state.items() if name != "step"}
 
-    def one(w: Tensor, g: Tensor, s: State, own: Mapping[str, Tensor]) -> tuple[Tensor, State]:
-        return rule.update(w, g, s, {**numbers, **own}, t)
+    def one(w: Tensor, g: Tensor, s: State, own: Tensor) -> tuple[Tensor, State]:
+        return rule.update(w, g, s, dict(zip(names, own, strict=True)))
 
-    new, changed = torch.vmap(one)(weight, gradient, stacked, own)
+    new, changed = torch.vmap(one, in_dims=(0, 0, 0, 1))(weight, gradient, stacked, factors)
     return new, {**state, **changed, **counted}
 
 
 class RuleOptimizer(torch.optim.Optimizer):
-    """Updates K stacked weights [K, …] by a rule. The numbers stand in the one parameter group."""
+    """Updates K stacked weights [K, …] by a rule whose numbers are arrays [K]. The learning rates stand in the one
+    parameter group. call: `update`, compiled, where it is."""
 
-    def __init__(self, params: Iterable[nn.Parameter], rule: Rule, numbers: Numbers):
-        super().__init__(params, dict(numbers))
+    def __init__(self, params: Iterable[nn.Parameter], rule: Rule):
+        super().__init__(params, {"lr": rule.numbers["lr"]})
         self.rule = rule
+        self.call: Callable[[list[Tensor]], Any] | None = None
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # type: ignore[override]
         """One update. The closure must enable gradients."""
         loss = closure()
-        (group,) = self.param_groups
-        numbers = {name: group[name] for name in self.rule.numbers}
-        for weight in group["params"]:
-            if weight.grad is None:
-                continue
-            state = self.state[weight] or self.rule.initial(weight)
-            self.state[weight] = state
-            new, changed = advance(self.rule, weight, weight.grad, state, numbers)
-            weight.copy_(new)
-            for name, value in state.items():
-                value.copy_(changed[name])
+        inputs = self.inputs()
+        if self.call:
+            self.call(inputs)
+        else:
+            self.update(*inputs)
         return loss
 
+    def inputs(self) -> list[Tensor]:
+        """All tensors of an update: factors, then for each weight itself, its gradient and its state."""
+        (group,) = self.param_groups
+        first, tensors = 1, []
+        for weight in group["params"]:
+            state = self.state[weight] = self.state[weight] or self.rule.initial(weight)
+            first = int(state["step"]) + 1 if self.rule.counts else 1
+            gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            if gradient.stride() != weight.stride():
+                gradient = torch.empty_like(weight).copy_(gradient)
+            tensors += [weight.detach(), gradient, *(state[name] for name in sorted(state))]
+        factors = table(self.rule, np.asarray(group["lr"], dtype=np.float64)[None], first)[0]
+        return [torch.from_numpy(factors).to(tensors[0].device, tensors[0].dtype), *tensors]
 
-def combined(specs: Sequence[OptimizerSpec], device: torch.device, apart: bool) -> OptimizerSpec:
+    def update(self, *tensors: Tensor) -> tuple[()]:
+        """One update of `inputs`, in place."""
+        given = iter(tensors)
+        factors = next(given)
+        (group,) = self.param_groups
+        for weight in group["params"]:
+            itself, gradient = next(given), next(given)
+            state = {name: next(given) for name in sorted(self.state[weight])}
+            new, changed = advance(self.rule, itself, gradient, state, factors)
+            itself.copy_(new)
+            for name, value in state.items():
+                if changed[name] is not value:
+                    value.copy_(changed[name])
+        return ()
+
+
+def combined(specs: Sequence[OptimizerSpec], apart: bool) -> OptimizerSpec:
     """One optimizer for K models that were to have one each, of the same kind but with numbers of their own. apart:
     their learning rates may part, even if they begin as one."""
     first = specs[0].rule
@@ -73,9 +102,6 @@ def combined(specs: Sequence[OptimizerSpec], device: torch.device, apart: bool) 
         return specs[0]
     values: dict[str, list[Any]] = {name: [r.numbers[name] for r in rules if r] for name in first.numbers}
     # The rate is always each model's own: schedules may move them apart.
-    numbers = {
-        name: torch.tensor(v, dtype=torch.float64, device=device) if name == "lr" or len(set(v)) > 1 else v[0]
-        for name, v in values.items()
-    }
+    numbers = {name: np.array(v) if name == "lr" or len(set(v)) > 1 else v[0] for name, v in values.items()}
     rule = replace(first, numbers=numbers)
-    return OptimizerSpec(partial(RuleOptimizer, rule=rule, numbers=numbers), rule=rule)
+    return OptimizerSpec(partial(RuleOptimizer, rule=rule), rule=rule)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dlrun.contracts import OptimizerSpec, Rule
-from dlrun.contracts.learning import Numbers, narrow
+from dlrun.contracts.learning import Numbers
 from dlrun.types import Positive
 
 
@@ -21,7 +22,11 @@ def build(*, lr: Positive = 0.01, epsilon: Positive = 1e-8) -> OptimizerSpec:
         fused = all(weight.device.type == "cpu" for weight in weights)
         return torch.optim.Adagrad(weights, lr=lr, eps=epsilon, fused=fused, foreach=not fused)
 
-    return OptimizerSpec(make, rule=Rule({"lr": lr, "epsilon": epsilon}, _initial, _update))
+    return OptimizerSpec(make, rule=Rule({"lr": lr, "epsilon": epsilon}, _initial, _factors, _update))
+
+
+def _factors(numbers: Numbers, t: Any) -> dict[str, Any]:
+    return dict(numbers)
 
 
 def _initial(weight: Tensor) -> dict[str, Tensor]:
@@ -29,8 +34,7 @@ def _initial(weight: Tensor) -> dict[str, Tensor]:
 
 
 def _update(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     total = state["sum"] + gradient.square()
-    lr, epsilon = narrow(numbers["lr"], weight), narrow(numbers["epsilon"], weight)
-    return weight - lr * gradient / (total.sqrt() + epsilon), {"sum": total}
+    return weight - by["lr"] * gradient / (total.sqrt() + by["epsilon"]), {"sum": total}

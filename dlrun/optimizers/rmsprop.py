@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dlrun.contracts import OptimizerSpec, Rule
-from dlrun.contracts.learning import Numbers, narrow
+from dlrun.contracts.learning import Numbers
 from dlrun.optimizers import _adam
 from dlrun.types import Positive, Rate
 
@@ -34,18 +35,21 @@ def build(
     if momentum or centered:
         plain = partial(torch.optim.RMSprop, lr=lr, alpha=rho, eps=epsilon, momentum=momentum, centered=centered)
         numbers = {"lr": lr, "rho": rho, "epsilon": epsilon, **({"momentum": momentum} if momentum else {})}
-        rule = Rule(numbers, partial(_initial, momentum=momentum > 0, centered=centered), _general_update)
+        rule = Rule(numbers, partial(_initial, momentum=momentum > 0, centered=centered), _factors, _general_update)
         return OptimizerSpec(partial(plain, foreach=True), rule=rule)
-    rule = Rule({"lr": lr, "rho": rho, "epsilon": epsilon}, partial(_adam.initial, step=FOREVER), _update)
+    rule = Rule({"lr": lr, "rho": rho, "epsilon": epsilon}, partial(_adam.initial, step=FOREVER), _factors, _update)
     return OptimizerSpec(partial(FusedRMSprop, lr=lr, rho=rho, epsilon=epsilon), rule=rule)
 
 
+def _factors(numbers: Numbers, t: Any) -> dict[str, Any]:
+    return {**numbers, "rest": 1 - numbers["rho"]}
+
+
 def _update(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    lr, rho, epsilon = (narrow(numbers[name], weight) for name in ("lr", "rho", "epsilon"))
-    square = rho * state["exp_avg_sq"] + (1 - rho) * gradient.square()
-    return weight - lr * gradient / (square.sqrt() + epsilon), {"exp_avg_sq": square}
+    square = by["rho"] * state["exp_avg_sq"] + by["rest"] * gradient.square()
+    return weight - by["lr"] * gradient / (square.sqrt() + by["epsilon"]), {"exp_avg_sq": square}
 
 
 def _initial(weight: Tensor, momentum: bool, centered: bool) -> dict[str, Tensor]:
@@ -54,18 +58,17 @@ def _initial(weight: Tensor, momentum: bool, centered: bool) -> dict[str, Tensor
 
 
 def _general_update(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     new: dict[str, Tensor] = {}
-    lr, rho, epsilon = (narrow(numbers[name], weight) for name in ("lr", "rho", "epsilon"))
-    square = new["square_avg"] = rho * state["square_avg"] + (1 - rho) * gradient.square()
+    square = new["square_avg"] = by["rho"] * state["square_avg"] + by["rest"] * gradient.square()
     if "grad_avg" in state:
-        new["grad_avg"] = rho * state["grad_avg"] + (1 - rho) * gradient
+        new["grad_avg"] = by["rho"] * state["grad_avg"] + by["rest"] * gradient
         square = square - new["grad_avg"].square()
-    direction = gradient / (square.sqrt() + epsilon)
+    direction = gradient / (square.sqrt() + by["epsilon"])
     if "momentum_buffer" in state:
-        direction = new["momentum_buffer"] = narrow(numbers["momentum"], weight) * state["momentum_buffer"] + direction
-    return weight - lr * direction, new
+        direction = new["momentum_buffer"] = by["momentum"] * state["momentum_buffer"] + direction
+    return weight - by["lr"] * direction, new
 
 
 class FusedRMSprop(torch.optim.Adam):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dlrun.contracts import OptimizerSpec, Rule
-from dlrun.contracts.learning import Numbers, narrow
+from dlrun.contracts.learning import Numbers
 from dlrun.types import Positive, Rate
 
 
@@ -23,9 +25,13 @@ def build(*, lr: Positive = 0.01, momentum: Rate = 0.0, nesterov: bool = False) 
     nesterov = nesterov and momentum > 0.0
     make = partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, foreach=True)
     if not momentum:
-        return OptimizerSpec(make, rule=Rule({"lr": lr}, lambda weight: {}, _plain))
-    rule = Rule({"lr": lr, "momentum": momentum}, _at_rest, partial(_with_momentum, nesterov=nesterov))
+        return OptimizerSpec(make, rule=Rule({"lr": lr}, lambda weight: {}, _factors, _plain))
+    rule = Rule({"lr": lr, "momentum": momentum}, _at_rest, _factors, partial(_with_momentum, nesterov=nesterov))
     return OptimizerSpec(make, rule=rule)
+
+
+def _factors(numbers: Numbers, t: Any) -> dict[str, Any]:
+    return dict(numbers)
 
 
 def _at_rest(weight: Tensor) -> dict[str, Tensor]:
@@ -33,15 +39,14 @@ def _at_rest(weight: Tensor) -> dict[str, Tensor]:
 
 
 def _plain(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    return weight - narrow(numbers["lr"], weight) * gradient, {}
+    return weight - by["lr"] * gradient, {}
 
 
 def _with_momentum(
-    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], numbers: Numbers, t: Tensor, nesterov: bool
+    weight: Tensor, gradient: Tensor, state: dict[str, Tensor], by: Mapping[str, Any], nesterov: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    momentum = narrow(numbers["momentum"], weight)
-    velocity = momentum * state["momentum_buffer"] + gradient
-    direction = gradient + momentum * velocity if nesterov else velocity
-    return weight - narrow(numbers["lr"], weight) * direction, {"momentum_buffer": velocity}
+    velocity = by["momentum"] * state["momentum_buffer"] + gradient
+    direction = gradient + by["momentum"] * velocity if nesterov else velocity
+    return weight - by["lr"] * direction, {"momentum_buffer": velocity}
