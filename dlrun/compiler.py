@@ -42,7 +42,7 @@ Call = Callable[[list[Tensor]], list[Tensor]]
 def cache_folder() -> Path:
     """`DLRUN_CACHE`, or a folder in the user's cache."""
     given = os.environ.get("DLRUN_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "dlrun" / "compiled"
+    return Path(given) if given else Path.home() / ".cache" / "dlrun_compiled"
 
 
 class Library:
@@ -129,18 +129,22 @@ def trace(function: Callable[..., Any], inputs: list[Tensor]) -> torch.fx.GraphM
 
 def compile_ahead(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> str:
     """The shared library of a graph."""
+    from torch._inductor import config
     from torch._inductor.compile_fx import compile_fx_aot
 
     options: dict[str, Any] = {
-        # Two headers precompiled take longer than what they save in one compilation.
+        # Two headers precompiled take longer than what they save in one compilation, and nobody debugs the code.
         "aot_inductor.precompile_headers": False,
+        "aot_inductor.enable_line_tables": False,
+        "aot_inductor.enable_frame_pointer": False,
         "aot_inductor.package": False,
     }
     if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
         options["cpp.vec_isa_ok"] = True  # torch itself uses them: no trial compilations to find out
     if not worth_threads(graph):
         options["cpp.threads"] = 1
-    made = compile_fx_aot(graph, list(inputs), config_patches=options)
+    known = config.get_config_copy()  # older releases of torch know fewer
+    made = compile_fx_aot(graph, list(inputs), config_patches={k: v for k, v in options.items() if k in known})
     assert isinstance(made, str)
     return made
 

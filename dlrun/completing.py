@@ -42,6 +42,7 @@ VALUES = {
     "dataset.source": ["real", "sample", "auto"],
     "evaluation.stack": ["auto", "always", "never"],
     "trainer.compile": ["auto", "always", "never"],
+    "hydra/launcher": ["basic", "stacked"],
 }
 LISTS = ("state", "data", "metric", "columns")
 """Keys of commands that take several values, with commas."""

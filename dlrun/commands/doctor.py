@@ -2,8 +2,8 @@
 
   dlrun doctor
 
-Looks at Python and package versions, compute devices, the data cache and the mirrors, and says what to do
-where something is missing. Exit code 0 when `dlrun train` can run, 4 when it can't.
+Looks at Python and package versions, compute devices, the C++ compiler, the caches and the mirrors, and says
+what to do where something is missing. Exit code 0 when `dlrun train` can run, 4 when it can't.
 
 Examples
   dlrun doctor
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from dlrun import console
@@ -31,6 +32,7 @@ def main(words: list[str]) -> int:
     console.table(["package", "version", "to do"], rows, title="Versions")
     works, devices = _devices()
     console.table(["device", "what it is", "state"], devices, title="\nDevices", whole=["device"])
+    console.table(["compiled updates", "place", "state"], _compiling(), title="\nCompiling")
     console.table(["data", "place", "state"], _places(), title="\nData", whole=["data"])
     return 0 if works and not any(todo for *_, todo in rows) else 4
 
@@ -50,6 +52,20 @@ def _devices() -> tuple[bool, list[list[str]]]:
     if not torch.cuda.is_available():
         rows.append(["cuda", "none", "runs go to the CPU"])
     return True, rows
+
+
+def _compiling() -> list[list[str]]:
+    """The C++ compiler that torch calls, and what it has made so far."""
+    from dlrun.compiler import cache_folder
+
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    found = shutil.which(compiler)
+    folder = cache_folder()
+    sizes = [f.stat().st_size for f in folder.glob("*/update.so")]
+    kept = f"{len(sizes)} kept, {sum(sizes) / 2**20:.0f} MiB" if sizes else "none yet"
+    missing = "not found: updates run without being compiled; install it, or set CXX"
+    return [["compiler", found or compiler, "works with trainer.compile" if found else missing],
+            ["cache", str(folder), kept]]  # fmt: skip
 
 
 def _places() -> list[list[str]]:

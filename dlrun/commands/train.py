@@ -15,6 +15,7 @@ Examples
   dlrun train dataset=mnist architecture=dense               without a task
   dlrun train dataset=csv dataset.path=houses.csv dataset.target=price      a table of your own
   dlrun train -m task=imdb_dense 'architecture.units=[4,4],[16,16]' seed=0,1,2      a sweep: six runs
+  dlrun train -m hydra/launcher=stacked task=imdb_dense optimizer.lr=1e-4,1e-3      two runs, trained as one
 
 Keys
   task=NAME            a recipe: dlrun list task
@@ -27,6 +28,10 @@ Keys
   baselines=[…]        what each offers: dlrun list GROUP; [] for none
   acknowledge=[…]      guards whose warnings are meant: dlrun list guards
   trainer.epochs= .batch_size= .eval_batch_size= .steps_per_epoch= .device= .precision= .plots=
+  trainer.compile=auto           the whole update as machine code: auto (where it pays), always, never
+  evaluation.stack=auto          folds and repeats as one stack: auto, always, never; .stack_size= at most so many
+  step.clipnorm= .clipvalue=     bounds on gradients
+  hydra/launcher=stacked         with -m: jobs that differ in numbers only are trained as one
 
 Flags
   -m, --multirun       run every combination of comma-separated values
