@@ -72,7 +72,7 @@ def choose(wish: Wish, step: Any, loader: Loader) -> tuple[Updates, bool]:
     """The updates of a training, and whether they are compiled. A compilation that fails is told in one line."""
     eagerly = Eagerly(step, loader)
     mode = {None: wish.mode, True: "always", False: "never"}[wish.remembered]
-    if mode == "never":
+    if mode == "never" or loader.device.type not in ("cpu", "cuda"):
         return eagerly, False
     try:
         step.ensemble.train(True)
@@ -91,7 +91,9 @@ def _call(mode: str, wish: Wish, program: Program, step: Any, loader: Loader) ->
     if program.device.type == "cuda":
         from dlrun.cuda_graph import captured
 
-        return captured(program)
+        call = captured(program)
+        log.info("the update is captured as a CUDA graph")
+        return call
 
     def eager() -> float:
         batches = loader.epoch(1)
@@ -135,8 +137,6 @@ def _optimizer_compiled(mode: str, wish: Wish, step: Any, loader: Loader) -> boo
 
 def decided(mode: str, wish: Wish, trial: Trial) -> Call | None:
     """The code to use, if any; what was decided is said. Raises what the compiler raises."""
-    if trial.inputs[0].device.type != "cpu":
-        raise RuntimeError(f"device {trial.inputs[0].device} is not supported")
     library = Library({**wish.facts, "what": trial.name}, trial.inputs)
     call = library.load()
     if mode == "always":

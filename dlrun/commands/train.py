@@ -29,7 +29,7 @@ Keys
   acknowledge=[…]      guards whose warnings are meant: dlrun list guards
   trainer.epochs= .batch_size= .eval_batch_size= .steps_per_epoch= .device= .precision= .plots=
   trainer.compile=auto           the whole update as machine code: auto (where it pays), always, never
-  evaluation.stack=auto          folds and repeats as one stack: auto, always, never; .stack_size= at most so many
+  evaluation.stack=auto          folds and repeats as one stack: auto, always, never; .stack_size= the most
   step.clipnorm= .clipvalue=     bounds on gradients
   hydra/launcher=stacked         with -m: jobs that differ in numbers only are trained as one
 
