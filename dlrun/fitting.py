@@ -14,7 +14,7 @@ from dlrun.assembly import Parts
 from dlrun.checkpoint import save_weights
 from dlrun.choosing import Wish, choose
 from dlrun.config import RunConfig
-from dlrun.contracts import Callback, Rows
+from dlrun.contracts import Rows
 from dlrun.loaders import Loader
 from dlrun.objective import Objective
 from dlrun.optimizers._rule import combined
@@ -85,7 +85,7 @@ def train(shares: list[Share], rows: Rows) -> list[Fit]:
         own = range(members, members + len(share.job.splits))
         members += len(share.job.splits)
         fits.append(_fit(share, Part(step, own, share.run.rate if together else None), train_loader, val_loader,
-                         [progress] if share is first else []))  # fmt: skip
+                         progress))  # fmt: skip
     torch.manual_seed(derive(first.run.config.seed, first.job.stage, first.number))
     for share, fit in zip(shares, fits, strict=True):
         if share.run.progressed.state["fit"]:
@@ -148,14 +148,14 @@ def keep(share: Share, fit: Fit, rows: Rows) -> None:
     run.progressed.commit(share.number + 1, None)
 
 
-def _fit(share: Share, part: Part, train: Loader, val: Loader | None, shown: list[Callback]) -> Fit:
+def _fit(share: Share, part: Part, train: Loader, val: Loader | None, progress: Progress) -> Fit:
     run, job = share.run, share.job
     many = run.parts.evaluation.folds * run.parts.evaluation.n_repeats > 1 and job.stage == "fit"
     names = [f"{job.stage} {s.name}" if many else job.stage for s in job.splits]
     recorder = Recorder(run.progressed, job)
     return Fit(
         part, train, val, job.epochs, names, run.parts.schedule(), run.parts.callbacks(),
-        [recorder, *shown, StopOnSignal()], recorder.save,
+        [recorder, progress, StopOnSignal()], recorder.save,
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def _title(shares: list[Share]) -> str:
     models = sum(len(share.job.splits) for share in shares)
     stage, run = shares[0].job.stage, shares[0].run
     if len(shares) > 1:
-        return f"{stage} {models} models of {len(shares)} runs, values of the first"
+        return f"{stage} {models} models of {len(shares)} runs, values of one,"
     many = run.parts.evaluation.folds * run.parts.evaluation.n_repeats > 1 and stage == "fit"
     return f"{stage} {models} models" if models > 1 else f"{stage} {shares[0].job.splits[0].name}" if many else stage
 

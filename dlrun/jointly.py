@@ -26,6 +26,7 @@ from dlrun.errors import BusyError, ConfigError, DataError, DlrunError, Interrup
 from dlrun.grouping import Member
 from dlrun.loaders import to_device
 from dlrun.runner import Run, opening, surroundings
+from dlrun.stack import why_not
 
 log = logging.getLogger("dlrun")
 
@@ -38,14 +39,17 @@ Result = dict[str, Any] | DlrunError
 
 def kind(config: RunConfig, parts: Parts) -> str | None:
     """What runs that can be trained as one have in common, as a text; None for one that can't."""
-    rule = parts.optimizer.rule
-    if rule is None or (parts.unstackable and "schedule" not in parts.unstackable):
+    rule, evaluation = parts.optimizer.rule, parts.evaluation
+    with torch.device("meta"):
+        model = parts.model(0)
+    follows_one = parts.schedule().unstackable and evaluation.folds * evaluation.n_repeats > 1
+    if rule is None or evaluation.stack == "never" or follows_one:
+        return None
+    if why_not(model, {"optimizer": parts.optimizer.unstackable}):
         return None
     plain = config.to_dict()
     rest = {key: value for key, value in plain.items() if key not in APART}
     optimizer = {key: value for key, value in plain["optimizer"].items() if key not in rule.numbers}
-    with torch.device("meta"):
-        model = parts.model(0)
     return json.dumps([rest, optimizer, sorted(rule.numbers), structure(model)], sort_keys=True, default=str)
 
 
@@ -139,12 +143,14 @@ def _work(opened: dict[int, Opened], results: dict[int, Result]) -> None:
 
 
 def _alike(opened: dict[int, Opened], results: dict[int, Result]) -> list[dict[int, Opened]]:
-    """Runs that stand at the same point, which after a restart may not be that of the others."""
+    """Runs that stand at the same point, which after a restart may not be that of the others, and that came there
+    together: a stack of others would give the same but for rounding."""
     found: dict[str, dict[int, Opened]] = {}
     for i, one in opened.items():
         if i not in results:
             state = one.run.progressed.state
-            at = [state["job"], state["fit"] and [state["fit"]["done"], state["fit"]["batch"]], state.get("groups")]
+            fit = state["fit"]
+            at = [state["job"], fit and [fit["done"], fit["batch"]], state.get("groups"), state.get("with")]
             found.setdefault(json.dumps(at), {})[i] = one
     return list(found.values())
 
@@ -162,6 +168,8 @@ def _fit(opened: dict[int, Opened], results: dict[int, Result], rows: Rows) -> N
         shares = [share for share in shares if share.number >= share.run.progressed.state["job"]]
         if not shares:
             continue
+        for share in shares:
+            share.run.progressed.state["with"] = [other.run.folder.path.name for other in shares]
         for share, fit in zip(shares, fitting.train(shares, rows), strict=True):
             if fit.failed:
                 results[owners[id(share.run)]] = fit.failed

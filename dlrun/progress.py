@@ -21,7 +21,8 @@ REDRAW_SECONDS = 0.1
 
 
 class Progress(Callback):
-    """An observer of `trainer.Fit`. It looks at logged values only, so it never waits for the device.
+    """An observer of `trainer.Fit`, or of several that train as one; then the first to be heard is shown. It looks at
+    logged values only, so it never waits for the device.
 
     title: what is trained. steps: updates per epoch. folders: their `status` is
     renewed on the way.
@@ -35,9 +36,12 @@ class Progress(Callback):
         self.drawn = 0.0
         self.began = time.monotonic()
         self.first = 0
+        self.told = 0
 
     def on_fit_begin(self, fit: Any) -> None:
         """Start the clock, and the bar where there is a terminal."""
+        if self.bar:
+            return
         self.began = time.monotonic()
         self.first = fit.done * self.steps + fit.batch
         if console.wants_bar():
@@ -59,6 +63,9 @@ class Progress(Callback):
 
     def on_epoch_end(self, fit: Any) -> None:
         """A line for `log.txt`, and for the screen where there is no bar."""
+        if fit.epoch <= self.told:
+            return
+        self.told = fit.epoch
         rate = (fit.epoch * self.steps - self.first) / max(time.monotonic() - self.began, 1e-9)
         left = (fit.epochs - fit.epoch) * self.steps / rate
         line = (

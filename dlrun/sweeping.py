@@ -50,12 +50,20 @@ def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
 
 def job(_: DictConfig, config_dirs: list[Path], plugins: list[Path]) -> dict[str, Any]:
     """One job of a sweep, called by Hydra's launcher, perhaps in another process: exit code and result."""
-    from dlrun.runner import run
-
     words = list(HydraConfig.get().overrides.task)
     log.info("job: %s", " ".join(words))
     try:
-        return _told(words, run(_config(words, config_dirs, plugins), words))
+        return _done(_config(words, config_dirs, plugins), words)
+    except ConfigError as error:
+        return _told(words, error)
+
+
+def _done(config: RunConfig, words: list[str]) -> dict[str, Any]:
+    """A job run alone, as `_told` has it."""
+    from dlrun.runner import run
+
+    try:
+        return _told(words, run(config, words))
     except DlrunError as error:
         return _told(words, error)
 
@@ -77,6 +85,9 @@ def jobs_together(jobs: list[list[str]], config_dirs: list[Path], plugins: list[
     for group in groups:
         for i in group:
             log.info("job%s: %s", "" if len(group) == 1 else f" {i + 1}, with others", " ".join(jobs[i]))
+        if len(group) == 1:
+            results[group[0]] = _done(configs[group[0]], jobs[group[0]])
+            continue
         done = run_together([configs[i] for i in group], [jobs[i] for i in group])
         results |= {i: _told(jobs[i], result) for i, result in zip(group, done, strict=True)}
     return [results[i] for i in range(len(jobs))]

@@ -148,11 +148,11 @@ def test_stopped_and_started_again(stop: str, project: Path, monkeypatch: pytest
     for runs_dir in ("runs", "apart"):
         with monkeypatch.context() as patch:
             if stop == "crash":
-                at_batch(patch, 7, crash)  # 5 updates an epoch
+                at_batch(patch, 26, crash)  # each of 4 runs hears of 5 updates an epoch
                 with pytest.raises(Crash):
                     sweep(STACKED, *words, f"runs_dir={runs_dir}")
             else:
-                at_batch(patch, 7, lambda: os.kill(os.getpid(), signal.SIGTERM))
+                at_batch(patch, 26, lambda: os.kill(os.getpid(), signal.SIGTERM))
                 assert sweep(STACKED, *words, f"runs_dir={runs_dir}") == 75
                 assert {r.read_status()["state"] for r in runs(runs_dir).values()} == {"preempted"}
     assert sweep(STACKED, *words) == 0
