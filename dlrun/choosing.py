@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -15,7 +16,8 @@ from dlrun.compiler import Call, Library, first_line, usual_compile_seconds
 from dlrun.contracts import DataSpec, OptimizerSpec
 from dlrun.loaders import Loader
 from dlrun.optimizers._rule import RuleOptimizer
-from dlrun.program import Program
+from dlrun.program import Program, restored
+from dlrun.steps.supervised import Supervised
 from dlrun.trainer import Eagerly, Updates
 
 log = logging.getLogger("dlrun")
@@ -26,6 +28,8 @@ operations: about what compiling saves."""
 
 SAVED_OF_RULE = 3 / 4
 """What compiling saves of an optimizer's rule, however large: it reads and writes each number once."""
+
+_given_up: set[Path] = set()
 
 COMPILE_SECONDS = 12.0
 """Expected where nothing has been compiled yet."""
@@ -58,7 +62,7 @@ def impossible(spec: DataSpec, optimizer: OptimizerSpec) -> str | None:
 @dataclass(frozen=True)
 class Trial:
     """Something to compile. name: for messages. eager, compiled: seconds that it takes, the second with its code.
-    saved: of so many eager seconds, about."""
+    saved: of so many eager seconds, about. facts: what its graph depends on beside the step and shapes."""
 
     name: str
     function: Callable[..., Any]
@@ -66,6 +70,7 @@ class Trial:
     eager: Callable[[], float]
     compiled: Callable[[Call], float]
     saved: Callable[[float], float]
+    facts: dict[str, Any]
 
 
 def choose(wish: Wish, step: Any, loader: Loader) -> tuple[Updates, bool]:
@@ -73,6 +78,9 @@ def choose(wish: Wish, step: Any, loader: Loader) -> tuple[Updates, bool]:
     eagerly = Eagerly(step, loader)
     mode = {None: wish.mode, True: "always", False: "never"}[wish.remembered]
     if mode == "never" or loader.device.type not in ("cpu", "cuda"):
+        return eagerly, False
+    if getattr(type(step), "update", None) is not Supervised.update:
+        log.debug("updates are not compiled: the step is one of your own")
         return eagerly, False
     try:
         step.ensemble.train(True)
@@ -108,7 +116,9 @@ def _call(mode: str, wish: Wish, program: Program, step: Any, loader: Loader) ->
     def saved(seconds: float) -> float:
         return min(MOST_SAVED[0] * seconds, MOST_SAVED[1])
 
-    return decided(mode, wish, Trial("the update", program.update, program.example(), eager, compiled, saved))
+    return decided(
+        mode, wish, Trial("the update", program.update, program.example(), eager, compiled, saved, program.facts())
+    )
 
 
 def _optimizer_compiled(mode: str, wish: Wish, step: Any, loader: Loader) -> bool:
@@ -116,20 +126,18 @@ def _optimizer_compiled(mode: str, wish: Wish, step: Any, loader: Loader) -> boo
     optimizer = step.optimizer
     if not isinstance(optimizer, RuleOptimizer) or loader.device.type != "cpu":
         return False
+    with restored(step):
+        step.update(next(iter(loader.epoch(1))).batch)  # its gradients say what the inputs are
     inputs = optimizer.inputs()
 
     def seconds(update: Callable[[], Any]) -> float:
-        before = [t.clone() for t in inputs]
-        try:
+        with restored(step):
             return timed(update, TIMED[0] + 1)
-        finally:
-            for t, old in zip(inputs, before, strict=True):
-                t.copy_(old)
 
     trial = Trial(
         "the optimizer's part of the update", optimizer.update, inputs,
         lambda: seconds(lambda: optimizer.update(*inputs)), lambda call: seconds(lambda: call(inputs)),
-        lambda eager: SAVED_OF_RULE * eager,
+        lambda eager: SAVED_OF_RULE * eager, {},
     )  # fmt: skip
     optimizer.call = decided(mode, wish, trial)
     return optimizer.call is not None
@@ -137,10 +145,12 @@ def _optimizer_compiled(mode: str, wish: Wish, step: Any, loader: Loader) -> boo
 
 def decided(mode: str, wish: Wish, trial: Trial) -> Call | None:
     """The code to use, if any; what was decided is said. Raises what the compiler raises."""
-    library = Library({**wish.facts, "what": trial.name}, trial.inputs)
+    library = Library({**wish.facts, **trial.facts, "what": trial.name}, trial.inputs)
     call = library.load()
+    if call is None and library.folder in _given_up:
+        return None
     if mode == "always":
-        return call or library.make(trial.function, trial.inputs)
+        return call or _made(library, trial)
     eager = library.noted().get("eager") or trial.eager()
     if call is None:
         saved, cost = wish.updates * trial.saved(eager), usual_compile_seconds(trial.name, COMPILE_SECONDS)
@@ -151,7 +161,7 @@ def decided(mode: str, wish: Wish, trial: Trial) -> Call | None:
             )  # fmt: skip
             return None
         log.info("compiling %s: %s times %s are left", trial.name, f"{wish.updates:,}", span(eager))
-        call = library.make(trial.function, trial.inputs)
+        call = _made(library, trial)
     if "compiled" not in library.noted():
         library.note(eager=eager, compiled=trial.compiled(call))
     noted = library.noted()
@@ -163,6 +173,15 @@ def decided(mode: str, wish: Wish, trial: Trial) -> Call | None:
         trial.name, span(noted["compiled"]), span(eager), noted["compile_seconds"],
     )  # fmt: skip
     return call
+
+
+def _made(library: Library, trial: Trial) -> Call:
+    """Compiled; what fails is not tried again by this process."""
+    try:
+        return library.make(trial.function, trial.inputs)
+    except Exception:
+        _given_up.add(library.folder)
+        raise
 
 
 def timed(update: Callable[[], Any], most: int) -> float:

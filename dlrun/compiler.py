@@ -65,10 +65,14 @@ class Library:
                 if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                     log.warning("%s is not used: others could have written it", path)
                     return None
-            if json.loads(self.facts.read_text(encoding="utf-8"))["of"] != self.described:
+            noted = self.noted()
+            if noted.get("of") != self.described:
+                return None
+            if noted.get("sha256") != hashlib.sha256(self.code.read_bytes()).hexdigest():
+                log.warning("%s can't be used: it is not what was compiled", self.code)
                 return None
             run: Call = torch._C._aoti.AOTIModelContainerRunnerCpu(str(self.code), 1).run
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, RuntimeError) as error:
             log.warning("%s can't be used: %s", self.code, first_line(error))
             return None
         return run
@@ -82,33 +86,35 @@ class Library:
             made = compile_ahead(trace(function, inputs), inputs)
             Path(made).chmod(0o700)
             shutil.move(made, self.code)
-        self.note(compile_seconds=round(time.perf_counter() - began, 2))
+        digest = hashlib.sha256(self.code.read_bytes()).hexdigest()
+        self.note(compile_seconds=round(time.perf_counter() - began, 2), sha256=digest)
         call = self.load()
         if call is None:
             raise RuntimeError(f"{self.code} was compiled and can't be loaded")
         return call
 
-    def note(self, **values: float) -> None:
+    def note(self, **values: float | str) -> None:
         """Remember figures beside the code."""
         write_text(self.facts, json.dumps({**self.noted(), **values, "of": self.described}, indent=1) + "\n")
 
     def noted(self) -> dict[str, Any]:
         """Figures remembered: `compile_seconds`, `eager` and `compiled` seconds per update."""
-        try:
-            noted: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return noted
+        return _noted(self.facts)
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def usual_compile_seconds(what: str, default: float) -> float:
     """What compiling the like took here before, in the middle. what: as in a library's facts."""
-    seconds = []
-    for path in cache_folder().glob("*/facts.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            noted = json.loads(path.read_text(encoding="utf-8"))
-            seconds += [float(noted["compile_seconds"])] if noted["of"]["what"] == what else []
-    return sorted(seconds)[len(seconds) // 2] if seconds else default
+    noted = [_noted(path) for path in cache_folder().glob("*/facts.json")]
+    like = [n["compile_seconds"] for n in noted if "compile_seconds" in n and n.get("of", {}).get("what") == what]
+    return float(sorted(like)[len(like) // 2]) if like else default
 
 
 def trace(function: Callable[..., Any], inputs: list[Tensor]) -> torch.fx.GraphModule:
@@ -174,9 +180,8 @@ def _machine(device: str) -> dict[str, Any]:
 def _code_digest(plugins: tuple[Path, ...]) -> str:
     """Of every Python file that may have a say in an update."""
     digest = hashlib.sha256()
-    for folder in (Path(__file__).parent, *plugins):
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.read_bytes())
+    for path in registry.code():
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -8,7 +8,7 @@ this update's: which rows, how many of them are real, and the optimizer's factor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ State = dict[str, Tensor]
 class Program:
     """An update of `step` on the next batch of `loader`.
 
-    sums: the epoch's running sums, [S] or [K, S]. kept_names: metrics whose `keep` each call returns.
+    moved: names of the weights that the objective depends on; the others stay as they are. sums: the epoch's running
+    sums, [S] or [K, S]. kept_names: metrics whose `keep` each call returns.
     whole_batches_only: a shorter batch can't be padded here, because its rows are mixed.
     """
 
@@ -37,7 +38,8 @@ class Program:
         self.rule: Rule = step.rule
         self.weights, self.others = step.ensemble.tensors()
         self.slots = step.slots()
-        given = _first_output(step, loader)
+        self.sums = torch.zeros(0)
+        given, self.moved = self._first()
         self.sums = torch.zeros_like(given.sums)
         self.kept_names = sorted(given.kept)
         self.whole_batches_only = loader.padded and mixes_rows(step.ensemble.objective.model)
@@ -65,18 +67,20 @@ class Program:
         own = 1 if np.ndim(self.rule.numbers["lr"]) == 0 else self.step.ensemble.size
         return [*self.fixed(), *self.turns(self.loader.plan(1), np.zeros((1, own)), 0)[0]]
 
-    @contextmanager
-    def restored(self) -> Iterator[None]:
+    def facts(self) -> dict[str, Any]:
+        """What the graph depends on beside the step and the inputs' shapes."""
+        return {"moved": self.moved, "masked": self.masked, "shared": self.loader.shared}
+
+    def restored(self) -> AbstractContextManager[None]:
         """Whatever is learned inside is forgotten after it."""
-        slots = [slot[name] for slot in self.slots for name in sorted(slot)]
-        changed = [t.detach() for t in (*self.weights.values(), *self.others.values(), *slots, self.sums)]
-        before, generators = [t.clone() for t in changed], rng_state()
-        try:
-            yield
-        finally:
-            for t, old in zip(changed, before, strict=True):
-                t.copy_(old)
-            set_rng_state(generators)
+        return restored(self.step, self.sums)
+
+    def _first(self) -> tuple[Output, list[str]]:
+        """What a batch gives, for its shapes, and the weights that move it; nothing is learned."""
+        with self.restored(), torch.enable_grad():
+            output: Output = self.step.ensemble(next(iter(self.loader.epoch(1))).batch)
+            gradients = torch.autograd.grad(output.objective, list(self.weights.values()), allow_unused=True)
+        return output, [name for name, g in zip(self.weights, gradients, strict=True) if g is not None]
 
     def update(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Learn from one batch, changing weights, optimizer state and sums in place. Returns what metrics keep, by
@@ -95,13 +99,16 @@ class Program:
             return output.objective, output
 
         gradients, output = torch.func.grad(objective, has_aux=True)(weights, others)
-        clipped = self.step.clip(list(gradients.values()))
-        for weight, gradient, slot in zip(weights.values(), clipped, slots, strict=True):
+        clipped = iter(self.step.clip([gradients[name] for name in self.moved]))
+        for (name, weight), slot in zip(weights.items(), slots, strict=True):
+            if name not in self.moved:
+                continue
+            gradient = next(clipped)
             new, state = advance(self.rule, weight, gradient, slot, factors)
             weight.copy_(new)
-            for name, value in slot.items():
-                if state[name] is not value:
-                    value.copy_(state[name])
+            for key, value in slot.items():
+                if state[key] is not value:
+                    value.copy_(state[key])
         sums.add_(output.sums.detach())
         return tuple(output.kept[name].detach() for name in self.kept_names)
 
@@ -126,9 +133,16 @@ class Program:
         )
 
 
-def _first_output(step: Any, loader: Loader) -> Output:
-    """What a batch gives, for its shapes; nothing is learned and nothing changed."""
-    step.ensemble.train(False)
-    output: Output = step.evaluate(next(iter(loader.epoch(1))).batch)
-    step.ensemble.train(True)
-    return output
+@contextmanager
+def restored(step: Any, *more: Tensor) -> Iterator[None]:
+    """Whatever a step learns inside is forgotten after it; so is what happens to `more`."""
+    weights, others = step.ensemble.tensors()
+    slots = [t for slot in step.slots() for t in slot.values()]
+    changed = [t.detach() for t in (*weights.values(), *others.values(), *slots, *more)]
+    before, generators = [t.clone() for t in changed], rng_state()
+    try:
+        yield
+    finally:
+        for t, old in zip(changed, before, strict=True):
+            t.copy_(old)
+        set_rng_state(generators)

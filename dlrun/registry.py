@@ -57,6 +57,16 @@ def plugin_dirs() -> list[Path]:
     return list(_plugin_dirs)
 
 
+def code() -> list[Path]:
+    """Every Python file that a component may be made of: ours, those of the plugins, those of installed packages."""
+    folders, files = [HERE, *_plugin_dirs], []
+    for top in {point.module.partition(".")[0] for group in PACKAGES for point in _entry_points(group).values()}:
+        spec = importlib.util.find_spec(top)
+        folders += [Path(folder) for folder in (spec and spec.submodule_search_locations) or []]
+        files += [Path(spec.origin)] if spec and spec.origin and not spec.submodule_search_locations else []
+    return sorted({*files, *(path for folder in folders for path in folder.rglob("*.py"))})
+
+
 def names(group: str) -> list[str]:
     """Every name of a config group, sorted."""
     return sorted({**_files(group), **_entry_points(group)})

@@ -107,6 +107,7 @@ class Stack:
     def __init__(self, objectives: list[Objective], shared: bool = False):
         self.size = len(objectives)
         self.objective = objectives[0]
+        self._names = list(self.objective.model.state_dict())
         self._params, self._buffers = stack_module_state([o.model for o in objectives])
         for name in _beside(self.objective.model) if shared else ():
             weights = self._params[name]
@@ -158,13 +159,18 @@ class Stack:
 
     def member(self, k: int) -> State:
         """See `Ensemble`."""
-        return {name: t[k].detach().clone() for name, t in (self._params | self._buffers).items()}
+        return {name: t[k].detach().clone() for name, t in self._saved().items()}
 
     def set_member(self, k: int, state: State) -> None:
         """See `Ensemble`."""
         with torch.no_grad():
-            for name, t in (self._params | self._buffers).items():
+            for name, t in self._saved().items():
                 t[k].copy_(state[name])
+
+    def _saved(self) -> State:
+        """What belongs into a file of weights."""
+        there = self._params | self._buffers
+        return {name: there[name] for name in self._names}
 
 
 SETTING = "setting:"
@@ -202,10 +208,14 @@ def why_not(model: nn.Module, others: Mapping[str, str | None]) -> str | None:
     for part, reason in others.items():
         if reason:
             return f"{part}: {reason}"
+    if len(list(model.named_parameters(remove_duplicate=False))) > len(list(model.parameters())):
+        return "the model uses a parameter under two names"
     for name, module in model.named_modules():
         reason = getattr(module, "unstackable", None)
         if isinstance(module, nn.RNNBase):
             reason = "torch's fused recurrent layers have no vmap rule"
+        if any(isinstance(value, Tensor) for value in vars(module).values()):
+            reason = "it holds a tensor that is neither a parameter nor a buffer"
         if reason:
             return f"layer {name or 'model'}: {reason}"
     return None
@@ -214,5 +224,10 @@ def why_not(model: nn.Module, others: Mapping[str, str | None]) -> str | None:
 def mixes_rows(model: nn.Module) -> bool:
     """Whether a row's output depends on the other rows of its batch, as in batch normalization: rows of padding
     would then be felt."""
-    norms = nn.modules.batchnorm._BatchNorm
-    return any(isinstance(m, norms) or getattr(m, "mixes_rows", False) for m in model.modules())
+    running = nn.modules.instancenorm._InstanceNorm  # a row's output is its own, but its statistics are kept
+    return any(
+        isinstance(m, nn.modules.batchnorm._BatchNorm)
+        or (isinstance(m, running) and m.track_running_stats)
+        or getattr(m, "mixes_rows", False)
+        for m in model.modules()
+    )

@@ -43,5 +43,6 @@ def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatc
     monkeypatch.setenv("DLRUN_DATA", str(tmp_path / "cache"))
     monkeypatch.setenv("DLRUN_CACHE", str(tmp_path_factory.getbasetemp() / "compiled"))
     monkeypatch.setattr("dlrun.grouping.CLEARLY", 1e9)
+    monkeypatch.setattr("dlrun.choosing._given_up", set())
     monkeypatch.delenv("DLRUN_MIRROR", raising=False)
     return tmp_path

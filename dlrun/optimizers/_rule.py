@@ -50,6 +50,7 @@ class RuleOptimizer(torch.optim.Optimizer):
         super().__init__(params, {"lr": rule.numbers["lr"]})
         self.rule = rule
         self.call: Callable[[list[Tensor]], Any] | None = None
+        self._moved: list[Tensor] = []
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # type: ignore[override]
@@ -63,25 +64,26 @@ class RuleOptimizer(torch.optim.Optimizer):
         return loss
 
     def inputs(self) -> list[Tensor]:
-        """All tensors of an update: factors, then for each weight itself, its gradient and its state."""
+        """All tensors of an update: factors, then for each weight that has a gradient itself, that, and its state."""
         (group,) = self.param_groups
-        first, tensors = 1, []
-        for weight in group["params"]:
+        first, own = 1, list[Tensor]()
+        self._moved = [weight for weight in group["params"] if weight.grad is not None]
+        for weight in self._moved:
             state = self.state[weight] = self.state[weight] or self.rule.initial(weight)
             first = int(state["step"]) + 1 if self.rule.counts else 1
-            gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            gradient = weight.grad
+            assert gradient is not None
             if gradient.stride() != weight.stride():
                 gradient = torch.empty_like(weight).copy_(gradient)
-            tensors += [weight.detach(), gradient, *(state[name] for name in sorted(state))]
+            own += [weight.detach(), gradient, *(state[name] for name in sorted(state))]
         factors = table(self.rule, np.asarray(group["lr"], dtype=np.float64)[None], first)[0]
-        return [torch.from_numpy(factors).to(tensors[0].device, tensors[0].dtype), *tensors]
+        return [torch.from_numpy(factors).to(own[0].device, own[0].dtype), *own]
 
     def update(self, *tensors: Tensor) -> tuple[()]:
         """One update of `inputs`, in place."""
         given = iter(tensors)
         factors = next(given)
-        (group,) = self.param_groups
-        for weight in group["params"]:
+        for weight in self._moved:
             itself, gradient = next(given), next(given)
             state = {name: next(given) for name in sorted(self.state[weight])}
             new, changed = advance(self.rule, itself, gradient, state, factors)
