@@ -112,22 +112,36 @@ def compare(what: str, ours: Contender, other: Contender, target: str = "", leas
 
 def spread(values: list[float], unit: str = "") -> str:
     """`median unit (smallest to largest)`."""
-    low, mid, high = min(values), statistics.median(values), max(values)
-    return f"{mid:.3g}{unit} ({low:.3g} to {high:.3g})"
+    low, mid, high = map(short, (min(values), statistics.median(values), max(values)))
+    return f"{mid}{unit} ({low} to {high})"
 
 
-def timed(command: list[str], folder: str) -> tuple[float, float]:
-    """Seconds and peak memory in GB of a command, as seen from outside. Raises RuntimeError when it fails."""
-    log = Path(folder) / "command.log"
+def short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def timed(command: list[str], folder: str, **environment: str) -> tuple[float, float]:
+    """Seconds and peak memory in GB of a command, as seen from outside; what it printed is for `said`. Raises
+    RuntimeError when it fails."""
+    log, out = Path(folder) / "command.log", Path(folder) / "command.out"
     began = time.perf_counter()
-    with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=folder)
+    with log.open("w") as errors, out.open("w") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=errors, cwd=folder, env={**os.environ, **environment}
+        )  # fmt: skip
         peak = wait_for(process)
     seconds = time.perf_counter() - began
     if process.returncode:
-        said = log.read_text()[-2000:]
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{said}")
+        words = (out.read_text() + log.read_text())[-2000:]
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{words}")
     return seconds, peak
+
+
+def said(folder: str) -> dict[str, Any]:
+    """The line of JSON that the command last timed in a folder ended with."""
+    figures: dict[str, Any] = json.loads((Path(folder) / "command.out").read_text().splitlines()[-1])
+    return figures
 
 
 def wait_for(process: subprocess.Popen[Any]) -> float:

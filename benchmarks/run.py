@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,11 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import imdb, mnist, stacking, startup
+from benchmarks import folds, growth, imdb, mnist, stacking, startup, sweep
 from benchmarks._measure import Result, Row
 
 HERE = Path(__file__).parent
-PARTS = ("startup", "imdb", "mnist", "stacking")
+PARTS = ("startup", "imdb", "mnist", "stacking", "folds", "growth", "sweep")
+OTHERS = ("keras", "jax", "tensorflow", "skorch", "lightning")
 BEGIN, END = "<!-- table: written by benchmarks/run.py -->", "<!-- end of table -->"
 
 
@@ -26,8 +28,8 @@ def main() -> int:
     """Measure the parts asked for; the others keep their last figures. Returns 1 where a target is missed."""
     flags = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     flags.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
-    flags.add_argument("--rounds", type=int, default=9, help="epochs of each contender (default: 9)")
-    flags.add_argument("--keras", metavar="PYTHON", help="an environment with keras and jax, if not this one")
+    flags.add_argument("--rounds", type=int, default=9, help="turns of each contender (default: 9)")
+    flags.add_argument("--keras", metavar="PYTHON", help="an environment with the other runners, if not this one")
     flags.add_argument("--threads", type=int, help="CPU cores for every contender (default: all)")
     flags.add_argument(
         "--sleep", action="store_true", help="let waiting threads sleep, as dlrun does on a busy machine"
@@ -39,14 +41,19 @@ def main() -> int:
         os.sched_setaffinity(0, list(os.sched_getaffinity(0))[: given.threads])
     # All contenders inherit the same; 300,000 rounds are libgomp's own default, and keep dlrun from choosing.
     os.environ |= {"OMP_WAIT_POLICY": "passive"} if given.sleep else {"GOMP_SPINCOUNT": "300000"}
-    keras = _keras(given.keras or sys.executable)
-    if not keras:
-        print("Keras on JAX is left out: pip install 'dlrun[bench]', or --keras PYTHON of another environment")
+    python = given.keras or sys.executable
+    others = _others(python)
+    if missing := [name for name in OTHERS if name not in others]:
+        print(f"left out: {', '.join(missing)}. pip install 'dlrun[bench]', or --keras PYTHON of another environment")
+    keras = python if {"keras", "jax"} <= set(others) else None
     measure = {
         "startup": lambda: startup.run(given.rounds),
-        "imdb": lambda: imdb.run(given.rounds, given.keras or sys.executable if keras else None),
-        "mnist": lambda: mnist.run(given.rounds, given.keras or sys.executable if keras else None),
+        "imdb": lambda: imdb.run(given.rounds, keras),
+        "mnist": lambda: mnist.run(given.rounds, keras),
         "stacking": lambda: stacking.run(given.rounds),
+        "folds": lambda: folds.run(given.rounds, python, set(others)),
+        "growth": lambda: growth.run(given.rounds),
+        "sweep": lambda: sweep.run(given.rounds),
     }
     path = HERE / "results.json"
     suffix = (f", {given.threads} core" if given.threads else "") + (", sleeping" if given.sleep else "")
@@ -55,27 +62,29 @@ def main() -> int:
         result = measure[part]()
         for row in result.rows:
             print(_line(row), flush=True)
-        results[part + suffix] = {**_circumstances(keras), **_plain(result)}
+        results[part + suffix] = {**_circumstances(others), **_plain(result)}
         path.write_text(json.dumps(results, indent=1) + "\n")
     _write_table(results)
     return int(any(row["met"] is False for part in results.values() for row in part["rows"]))
 
 
-def _keras(python: str) -> str | None:
-    """Versions of Keras and JAX in an environment, None where they are missing."""
-    code = "from importlib.metadata import version as v; print('keras', v('keras') + ', jax', v('jax'))"
-    found = subprocess.run([python, "-c", code], capture_output=True, text=True)
-    return found.stdout.strip() or None
+def _others(python: str) -> dict[str, str]:
+    """Versions of the other runners in an environment, without those that it lacks."""
+    code = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    found = json.loads(subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout)
+    versions = {re.sub("[-_]cpu$", "", name): number for name, number in found.items()}  # tensorflow-cpu
+    return {name: versions[name] for name in OTHERS if name in versions}
 
 
-def _circumstances(keras: str | None) -> dict[str, Any]:
+def _circumstances(others: dict[str, str]) -> dict[str, Any]:
     git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=HERE)
     packages = [f"{name} {version(name)}" for name in ("dlrun", "torch", "torchvision", "numpy", "hydra-core")]
+    packages += [f"{name} {number}" for name, number in others.items()]
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "command": " ".join(["python -m benchmarks.run", *(w for w in sys.argv[1:] if "/" not in w)]),
         "commit": git.stdout.strip(),
-        "versions": ", ".join([f"Python {platform.python_version()}", *packages, *([keras] if keras else [])]),
+        "versions": ", ".join([f"Python {platform.python_version()}", *packages]),
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 1),
     }

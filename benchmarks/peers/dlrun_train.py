@@ -16,24 +16,33 @@ from dlrun.commands import train as command  # imports no torch: the command set
 
 
 def by_turns() -> None:
-    """Patch the trainer. `seconds` is an epoch's share of a turn: updates and sums, and between the epochs of a
-    turn whatever dlrun does there (history rows, status, checkpoints)."""
-    from dlrun.trainer import Fit
+    """Patch the recorder, which hears of every epoch. `seconds` is an epoch's share of a turn: updates, and between
+    the epochs of a turn whatever dlrun does there (validation, history rows, status, checkpoints)."""
+    from dlrun.recording import Recorder
 
-    train_epoch = Fit._train_epoch
-    turn = {"left": 0, "epochs": 0, "began": 0.0}
+    begin, end = Recorder.on_epoch_begin, Recorder.on_epoch_end
+    turn = {"left": 0, "epochs": 0, "began": 0.0, "updated": 0.0}
 
-    def timed(fit: Fit) -> list[dict[str, float]]:
+    def on_epoch_begin(recorder: Recorder, fit: Any) -> None:
         if not turn["left"]:
             turn["left"] = turn["epochs"] = wait()
             turn["began"] = time.perf_counter()
-        logs = train_epoch(fit)
+        begin(recorder, fit)
+
+    def on_batch_end(recorder: Recorder, fit: Any) -> None:
+        turn["updated"] = time.perf_counter()
+
+    def on_epoch_end(recorder: Recorder, fit: Any) -> None:
+        end(recorder, fit)
         turn["left"] -= 1
         if not turn["left"]:
-            answer(seconds=(time.perf_counter() - turn["began"]) / turn["epochs"], **logs[0])
-        return logs
+            logs = {name: value for name, value in fit.logs[0].items() if not name.startswith("val_")}
+            answer(seconds=(turn["updated"] - turn["began"]) / turn["epochs"], **logs)
 
-    Fit._train_epoch = timed  # type: ignore[method-assign]
+    Recorder.on_epoch_begin = on_epoch_begin  # type: ignore[method-assign]
+    Recorder.on_batch_end = on_batch_end  # type: ignore[method-assign]
+    Recorder.every_update = False  # it may do many updates between two calls, as ever
+    Recorder.on_epoch_end = on_epoch_end  # type: ignore[method-assign]
 
 
 def main(words: list[str]) -> int:
