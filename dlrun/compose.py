@@ -14,7 +14,6 @@ from typing import Any
 import hydra.version
 import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -62,9 +61,8 @@ class Composer:
         for folder in reversed(self.config_dirs):
             path.prepend(provider="command-line", path=f"file://{folder.resolve()}")
         self.loader = ConfigLoaderImpl(config_search_path=path)
-        self.loader.repository = _Remembering(self.loader.repository.sources)
         self.hydra = Hydra(task_name="dlrun", config_loader=self.loader)
-        self._done: dict[tuple[Any, ...], tuple[DictConfig, dict[str, Any]]] = {}
+        self._done: dict[Any, tuple[DictConfig, dict[str, Any]]] = {}
 
     def options(self, group: str) -> list[str]:
         """The names that a config group offers; empty when there is no such group."""
@@ -108,20 +106,29 @@ class Composer:
         return [g for g in groups if _component(of_task.get(g)) != _component(chosen.get(g))]
 
     def _hydra_compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
-        """A twentieth of a second each, and the same few are asked for again and again."""
-        key = (tuple(words), mode)
-        if key not in self._done:
-            self._done[key] = self._compose_anew(words, mode)
-        config, choices = self._done[key]
-        return copy.deepcopy(config), dict(choices)
-
-    def _compose_anew(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
+        """Composing takes a twentieth of a second, and the same choices are asked for again and again; words that only
+        set values are applied to a copy, as Hydra does it."""
         try:
-            config = self.hydra.compose_config(
-                "config", overrides=list(words), run_mode=mode, validate_sweep_overrides=False
-            )
+            overrides = OverridesParser.create().parse_overrides(words)
+            values = [o for o in overrides if not o.is_hydra_override() and not self._chooses(o)]
+            setting = {o.input_line for o in values}
+            key = (tuple(word for word in words if word not in setting), mode)
+            if key not in self._done:
+                self._done[key] = self._compose_anew(list(key[0]), mode)
+            config, choices = copy.deepcopy(self._done[key])
+            OmegaConf.set_struct(config, True)
+            ConfigLoaderImpl._apply_overrides_to_config(values, config)
         except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
             raise ConfigError(str(error).split("\nSee https")[0].strip()) from None
+        OmegaConf.set_struct(config, False)
+        return config, choices
+
+    def _chooses(self, override: Override) -> bool:
+        """Whether it is about a group, or about what Hydra itself must judge."""
+        return bool(override.package or self.options(override.key_or_group) or override.key_or_group == "task")
+
+    def _compose_anew(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
+        config = self.hydra.compose_config("config", overrides=words, run_mode=mode, validate_sweep_overrides=False)
         self._refuse_foreign_hydra_node(config, words, mode)
         choices = OmegaConf.to_container(config.hydra.runtime.choices)
         assert isinstance(choices, dict)
@@ -204,23 +211,6 @@ class Composer:
 def _component(section: Any) -> Any:
     """What tells one option of a group from another: its name, or the names in it."""
     return section.get("name", sorted(section)) if isinstance(section, DictConfig) else section
-
-
-class _Remembering(ConfigRepository):
-    """Hydra's repository of files, each of them read once; Hydra itself keeps them for one composition only."""
-
-    def __init__(self, sources: list[Any], read: dict[str, Any] | None = None):
-        self.sources = sources
-        self.read: dict[str, Any] = {} if read is None else read
-
-    def __deepcopy__(self, memo: Any) -> _Remembering:
-        return _Remembering(list(self.sources), self.read)
-
-    def load_config(self, config_path: str) -> Any:
-        """See `ConfigRepository`."""
-        if config_path not in self.read:
-            self.read[config_path] = super().load_config(config_path=config_path)
-        return copy.deepcopy(self.read[config_path])  # a composition changes what it has read
 
 
 def flatten(config: DictConfig, prefix: str = "") -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 from _running import Crash, at_batch, crash
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 from dlrun import cli
@@ -168,10 +170,17 @@ def test_stopped_and_started_again(stop: str, project: Path, monkeypatch: pytest
     assert_each_is_what_it_is_alone("apart", "unbroken", 4)
 
 
-def test_a_composer_gives_the_same_whatever_it_composed_before(project: Path) -> None:
+def test_a_composer_gives_what_hydra_gives_whatever_it_composed_before(project: Path) -> None:
+    """Words that set values are applied to what the others lead to, which is kept."""
     said = [["task=imdb_dense"], ["task=boston_dense", "metrics=[mae,mse]"], ["task=boston_dense_long", "guards=[]"],
-            ["task=imdb_dense", "optimizer=adam", "optimizer.lr=3"], ["task=imdb_dense", "seed=1"]]  # fmt: skip
+            ["task=imdb_dense", "optimizer=adam", "optimizer.lr=3"], ["task=imdb_dense", "seed=1"],
+            ["task=imdb_dense", "+optimizer.new=[1,{a:2}]", "~architecture.units", "trainer.epochs=null"],
+            ["seed=3", "dataset=mnist", "runs_dir='a b'"]]  # fmt: skip
     one = composer_for([], [])
     composed = [one.compose(words).to_yaml(resolve=True) for words in said]
     assert composed == [composer_for([], []).compose(words).to_yaml(resolve=True) for words in said]
     assert composed == [one.compose(words).to_yaml(resolve=True) for words in reversed(said)][::-1]
+    for words in said:
+        whole, choices = composer_for([], [])._compose_anew(words, RunMode.RUN)
+        config, chosen = one._hydra_compose(words, RunMode.RUN)
+        assert (OmegaConf.to_container(config), chosen) == (OmegaConf.to_container(whole), choices)
