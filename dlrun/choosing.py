@@ -30,6 +30,7 @@ SAVED_OF_RULE = 3 / 4
 """What compiling saves of an optimizer's rule, however large: it reads and writes each number once."""
 
 _given_up: set[Path] = set()
+"""Libraries that could not be made: the next fold of the same run need not try again."""
 
 COMPILE_SECONDS = 12.0
 """Expected where nothing has been compiled yet."""
