@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dlrun import memory
-from dlrun.choosing import span, timed
+from dlrun.choosing import MOST_SAVED, span, timed
 from dlrun.contracts import Bags, Batch, Rows, Split
 from dlrun.fitting import Share, fresh, loaders
 from dlrun.loaders import Loader
@@ -107,8 +107,10 @@ def bytes_of(objective: Objective, batch: Batch, eval_rows: int) -> int:
 
 
 def slower(group: list[Member], rows: Rows) -> str | None:
-    """Why the models of a group are better trained one by one, or None; for those of one run."""
+    """Why the models of a group are better trained one by one, or None; for those of one run. A small update that may
+    be compiled is not judged by its eager form, which is nearly all starting of operations."""
     share, splits = group[0][0], [split for _, split in group]
+    compilable = share.run.config.trainer.compile != "never" and not share.run.parts.uncompilable
 
     def update_seconds(splits: list[Split]) -> float:
         tried = replace(share, job=replace(share.job, splits=splits))
@@ -119,6 +121,6 @@ def slower(group: list[Member], rows: Rows) -> str | None:
         return timed(lambda: step.update(next(batches).batch), loader.steps)
 
     one, together = update_seconds(splits[:1]), update_seconds(splits)
-    if together <= CLEARLY * len(group) * one:
+    if together <= CLEARLY * len(group) * one or (compilable and together <= MOST_SAVED[1]):
         return None
     return f"an update of {len(group)} as one takes {span(together)}, {len(group)} of one {span(len(group) * one)}"
