@@ -163,7 +163,7 @@ def _title(shares: list[Share]) -> str:
     models = sum(len(share.job.splits) for share in shares)
     stage, run = shares[0].job.stage, shares[0].run
     if len(shares) > 1:
-        return f"{stage} {models} models of {len(shares)} runs, values of one,"
+        return f"{stage} {models} models of {len(shares)} runs"
     many = run.parts.evaluation.folds * run.parts.evaluation.n_repeats > 1 and stage == "fit"
     return f"{stage} {models} models" if models > 1 else f"{stage} {shares[0].job.splits[0].name}" if many else stage
 

@@ -32,6 +32,7 @@ class Progress(Callback):
 
     def __init__(self, title: str, steps: int, folders: list[RunFolder]):
         self.title, self.steps, self.folders = title, steps, folders
+        self.whose = "one of the runs: " if len(folders) > 1 else ""
         self.bar: _Bar | None = None
         self.drawn = 0.0
         self.began = time.monotonic()
@@ -68,9 +69,8 @@ class Progress(Callback):
         self.told = fit.epoch
         rate = (fit.epoch * self.steps - self.first) / max(time.monotonic() - self.began, 1e-9)
         left = (fit.epochs - fit.epoch) * self.steps / rate
-        line = (
-            f"{self.title} epoch {fit.epoch}/{fit.epochs}: {_values(fit)} · {rate:,.0f} updates/s · {_span(left)} left"
-        )
+        where = f"{self.title} epoch {fit.epoch}/{fit.epochs}"
+        line = f"{where}: {self.whose}{_values(fit)} · {rate:,.0f} updates/s · {_span(left)} left"
         log.log(logging.DEBUG if self.bar else logging.INFO, "%s", line)
         if self.bar:
             self._redraw(fit, fit.epoch * self.steps)
@@ -91,7 +91,7 @@ class Progress(Callback):
 
     def _redraw(self, fit: Any, completed: int) -> None:
         assert self.bar
-        self.bar.values = _values(fit)
+        self.bar.values = self.whose + _values(fit)
         epoch = f"epoch {min(max(fit.epoch, 1), fit.epochs)}/{fit.epochs}"
         self.bar.update(self.bar.task_ids[0], completed=completed, epoch=epoch)
         self.bar.refresh()

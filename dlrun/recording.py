@@ -9,6 +9,7 @@ from typing import Any
 
 from dlrun.checkpoint import load_state, save_state
 from dlrun.contracts import Callback, Split
+from dlrun.errors import RunError
 from dlrun.run_folder import RunFolder
 from dlrun.trainer import Fit
 
@@ -26,6 +27,10 @@ class Job:
     scheduled: bool = False
 
 
+FORM = 2
+"""Of the resume state: one of another form is refused."""
+
+
 class Progressed:
     """How far a run is: jobs done, the fit under way, epochs and seconds so far, those before a restart too.
 
@@ -35,10 +40,15 @@ class Progressed:
     def __init__(self, folder: RunFolder):
         self.folder = folder
         self.started = time.monotonic()
-        self.state: dict[str, Any] = {"job": 0, "fit": None, "seconds": 0.0, "epochs": 0,
+        self.state: dict[str, Any] = {"form": FORM, "job": 0, "fit": None, "seconds": 0.0, "epochs": 0,
                                       "epoch_seconds": 0.0, "metrics_bytes": 0}  # fmt: skip
         saved = load_state(folder.state)
         if saved:
+            if saved.get("form") != FORM:
+                raise RunError(
+                    f"{folder.state} was written by another version of dlrun, which this one can't go on from. "
+                    f"Start afresh: rerun=true keeps the old folder under a numbered name."
+                )
             self.state = saved
             log.info("resuming %s", folder.path)
         folder.cut_rows(self.state["metrics_bytes"])

@@ -38,8 +38,10 @@ def sweep(composer: Composer, words: list[str], plugins: list[Path]) -> int:
             raise one._return_value
         result = one.return_value
         worst = max(worst, result["exit_code"])
-        values = [result["overrides"], result["signature"], result["shown"]]
-        rows.append([len(rows) + 1, *values])
+        rows.append([len(rows) + 1, result["words"], result["signature"], result["shown"]])
+    common = set.intersection(*(set(row[1]) for row in rows)) if len(rows) > 1 else set()
+    for row in rows:
+        row[1] = " ".join(word for word in row[1] if word not in common)
     console.table(
         ["job", "overrides", "run", "result"],
         rows,
@@ -98,7 +100,7 @@ def _config(words: list[str], config_dirs: list[Path], plugins: list[Path]) -> R
     ConfigError."""
     for folder in plugins:
         registry.add_plugins(folder)
-    composed = _composer(tuple(config_dirs)).compose(words)
+    composed = _composer(tuple(folder.resolve() for folder in config_dirs)).compose(words)
     config, problems = parse(composed.config, composed.choices.get("task"))
     if config is None or problems or composed.problems:
         raise ConfigError([*composed.problems, *problems])
@@ -115,7 +117,7 @@ def _told(words: list[str], result: dict[str, Any] | DlrunError) -> dict[str, An
     """What the table at the end has of a job; an error is shown at once."""
     from dlrun.reporting import headline
 
-    told = {"overrides": " ".join(words)}
+    told = {"words": words}
     if isinstance(result, DlrunError):
         console.error(result)
         first = (str(result).splitlines() or [""])[0]

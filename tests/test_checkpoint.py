@@ -54,7 +54,7 @@ def test_what_a_state_holds(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
         at_batch(patch, 9, lambda: os.kill(os.getpid(), signal.SIGTERM))
         train("optimizer=adam", "evaluation=kfold", "callbacks=[checkpoint,early_stopping]")
     state = torch.load(only_run().state, weights_only=True)
-    assert state.keys() == {"job", "fit", "seconds", "epochs", "epoch_seconds", "metrics_bytes",
+    assert state.keys() == {"form", "job", "fit", "seconds", "epochs", "epoch_seconds", "metrics_bytes",
                             "groups", "compiled"}  # fmt: skip
     assert state["metrics_bytes"] == only_run().metrics.stat().st_size
     fit = state["fit"]
@@ -66,6 +66,21 @@ def test_what_a_state_holds(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert fit["step"]["models"][0]["layers.0.kernel"].shape == (10_000, 4)  # as of a model alone
     assert fit["step"]["slots"][0][0].keys() == {"step", "exp_avg", "exp_avg_sq"}
     assert "cpu" in fit["rng"]
+
+
+def test_a_state_of_another_version_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the way out that is named is one."""
+    with monkeypatch.context() as patch:
+        at_batch(patch, 9, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert train() == 75
+    state = torch.load(only_run().state, weights_only=True)
+    del state["form"]
+    torch.save(state, only_run().state)
+    assert train() == 4
+    assert "another version of dlrun" in capsys.readouterr().err
+    assert train("rerun=true") == 0
 
 
 def test_weights_round_trip(tmp_path: Path) -> None:

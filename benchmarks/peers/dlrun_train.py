@@ -54,7 +54,8 @@ def main(words: list[str]) -> int:
         return train(config, overrides)
 
     command.train = patched
-    return cli.main(["train", *words, "trainer.epochs=100000"])
+    # So many epochs would make `auto` compile what it leaves as it is in a run of the task's own length.
+    return cli.main(["train", *words, "trainer.epochs=100000", "trainer.compile=never"])
 
 
 if __name__ == "__main__":

@@ -108,14 +108,9 @@ class Rule:
 
     numbers: Numbers
     initial: Callable[[Tensor], dict[str, Tensor]]
-    factors: Callable[[Numbers, Any], dict[str, Any]]
     update: Callable[[Tensor, Tensor, dict[str, Tensor], Mapping[str, Any]], tuple[Tensor, dict[str, Tensor]]]
+    factors: Callable[[Numbers, Any], dict[str, Any]] = lambda numbers, t: dict(numbers)
     counts: bool = False
-
-
-def narrow(number: Any, like: Tensor) -> Any:
-    """A number ready to be multiplied with: a scalar tensor of double width would widen others."""
-    return number.to(like.dtype) if isinstance(number, Tensor) else number
 
 
 @dataclass(frozen=True)

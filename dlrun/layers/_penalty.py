@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from dlrun.contracts.learning import narrow
+from dlrun.layers._settings import narrow
 
 
 def weight_penalty(weight: Tensor, l1: float | Tensor, l2: float | Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dlrun.contracts.learning import narrow
+from dlrun.layers._settings import narrow
 from dlrun.layers._spec import TensorSpec, require_values
 from dlrun.types import Rate
 

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from dlrun.contracts import OptimizerSpec, Rule
-from dlrun.contracts.learning import Numbers
 from dlrun.types import Positive
 
 
@@ -22,11 +21,7 @@ def build(*, lr: Positive = 0.01, epsilon: Positive = 1e-8) -> OptimizerSpec:
         fused = all(weight.device.type == "cpu" for weight in weights)
         return torch.optim.Adagrad(weights, lr=lr, eps=epsilon, fused=fused, foreach=not fused)
 
-    return OptimizerSpec(make, rule=Rule({"lr": lr, "epsilon": epsilon}, _initial, _factors, _update))
-
-
-def _factors(numbers: Numbers, t: Any) -> dict[str, Any]:
-    return dict(numbers)
+    return OptimizerSpec(make, rule=Rule({"lr": lr, "epsilon": epsilon}, _initial, _update))
 
 
 def _initial(weight: Tensor) -> dict[str, Tensor]:

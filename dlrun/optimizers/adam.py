@@ -21,4 +21,4 @@ def build(*, lr: Positive = 0.001, beta_1: Rate = 0.9, beta_2: Rate = 0.999, eps
     # Fused takes well under half the time of the other forms on the CPU.
     make = partial(torch.optim.Adam, lr=lr, betas=(beta_1, beta_2), eps=epsilon, fused=True)
     numbers = {"lr": lr, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-    return OptimizerSpec(make, rule=Rule(numbers, _adam.initial, _adam.factors, _adam.update, counts=True))
+    return OptimizerSpec(make, rule=Rule(numbers, _adam.initial, _adam.update, _adam.factors, counts=True))

@@ -34,4 +34,4 @@ def build(
         )  # fmt: skip
 
     numbers = {"lr": lr, "weight_decay": weight_decay, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
-    return OptimizerSpec(make, rule=Rule(numbers, _adam.initial, _adam.factors, _adam.update_decayed, counts=True))
+    return OptimizerSpec(make, rule=Rule(numbers, _adam.initial, _adam.update_decayed, _adam.factors, counts=True))

@@ -35,9 +35,9 @@ def build(
     if momentum or centered:
         plain = partial(torch.optim.RMSprop, lr=lr, alpha=rho, eps=epsilon, momentum=momentum, centered=centered)
         numbers = {"lr": lr, "rho": rho, "epsilon": epsilon, **({"momentum": momentum} if momentum else {})}
-        rule = Rule(numbers, partial(_initial, momentum=momentum > 0, centered=centered), _factors, _general_update)
+        rule = Rule(numbers, partial(_initial, momentum=momentum > 0, centered=centered), _general_update, _factors)
         return OptimizerSpec(partial(plain, foreach=True), rule=rule)
-    rule = Rule({"lr": lr, "rho": rho, "epsilon": epsilon}, partial(_adam.initial, step=FOREVER), _factors, _update)
+    rule = Rule({"lr": lr, "rho": rho, "epsilon": epsilon}, partial(_adam.initial, step=FOREVER), _update, _factors)
     return OptimizerSpec(partial(FusedRMSprop, lr=lr, rho=rho, epsilon=epsilon), rule=rule)
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from dlrun.contracts import OptimizerSpec, Rule
-from dlrun.contracts.learning import Numbers
 from dlrun.types import Positive, Rate
 
 
@@ -25,13 +24,9 @@ def build(*, lr: Positive = 0.01, momentum: Rate = 0.0, nesterov: bool = False) 
     nesterov = nesterov and momentum > 0.0
     make = partial(torch.optim.SGD, lr=lr, momentum=momentum, nesterov=nesterov, foreach=True)
     if not momentum:
-        return OptimizerSpec(make, rule=Rule({"lr": lr}, lambda weight: {}, _factors, _plain))
-    rule = Rule({"lr": lr, "momentum": momentum}, _at_rest, _factors, partial(_with_momentum, nesterov=nesterov))
+        return OptimizerSpec(make, rule=Rule({"lr": lr}, lambda weight: {}, _plain))
+    rule = Rule({"lr": lr, "momentum": momentum}, _at_rest, partial(_with_momentum, nesterov=nesterov))
     return OptimizerSpec(make, rule=rule)
-
-
-def _factors(numbers: Numbers, t: Any) -> dict[str, Any]:
-    return dict(numbers)
 
 
 def _at_rest(weight: Tensor) -> dict[str, Tensor]:
