@@ -36,6 +36,9 @@ PACKAGES = {
 }
 """Config group -> package of `dlrun/` that holds its files."""
 
+EVERY = {**PACKAGES, "layer": "layers"}
+"""Layers have names, too, but no group in the configuration: they stand inside an architecture."""
+
 HERE = Path(__file__).parent
 _plugin_dirs: list[Path] = []
 
@@ -43,7 +46,7 @@ _plugin_dirs: list[Path] = []
 def add_plugins(folder: str | Path) -> None:
     """Let the files of `folder/<package>/` be named. Raises ConfigError when there is nothing to name."""
     path = Path(folder).expanduser().resolve()
-    known = sorted(PACKAGES.values())
+    known = sorted(EVERY.values())
     if not any((path / package).is_dir() for package in known):
         raise ConfigError(
             Problem("--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'")
@@ -60,7 +63,7 @@ def plugin_dirs() -> list[Path]:
 def code() -> list[Path]:
     """Every Python file that a component may be made of: ours, those of the plugins, those of installed packages."""
     folders, files = [HERE, *_plugin_dirs], []
-    for top in {point.module.partition(".")[0] for group in PACKAGES for point in _entry_points(group).values()}:
+    for top in {point.module.partition(".")[0] for group in EVERY for point in _entry_points(group).values()}:
         spec = importlib.util.find_spec(top)
         folders += [Path(folder) for folder in (spec and spec.submodule_search_locations) or []]
         files += [Path(spec.origin)] if spec and spec.origin and not spec.submodule_search_locations else []
@@ -86,7 +89,7 @@ def describe(group: str, name: str) -> str:
 
 def singular(group: str) -> str:
     """One of its components, in a sentence: metrics -> metric, loss -> loss."""
-    return group.removesuffix("s") if group == PACKAGES.get(group) else group
+    return group.removesuffix("s") if group == EVERY.get(group) else group
 
 
 def load(group: str, name: str) -> Callable[..., Any]:
@@ -119,18 +122,18 @@ def arguments(build: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
 
 
 def _files(group: str) -> dict[str, Path]:
-    package = PACKAGES[group]
+    package = EVERY[group]
     folders = [HERE / package, *(d / package for d in _plugin_dirs)]
     return {f.stem: f for folder in folders for f in folder.glob("*.py") if not f.stem.startswith("_")}
 
 
 @functools.cache
 def _entry_points(group: str) -> dict[str, Any]:
-    return {point.name: point for point in entry_points(group=f"dlrun.{PACKAGES[group]}")}
+    return {point.name: point for point in entry_points(group=f"dlrun.{EVERY[group]}")}
 
 
 def _import(group: str, name: str, path: Path) -> ModuleType:
-    package = PACKAGES[group]
+    package = EVERY[group]
     if path.parent == HERE / package:
         return importlib.import_module(f"dlrun.{package}.{name}")
     qualified = f"dlrun_plugins.{package}.{name}"

@@ -20,8 +20,8 @@ from dlrun.commands._words import split_plugins, take
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 HERE = Path(__file__).parent.parent
-GROUPS = ["task", *sorted(registry.PACKAGES), "trainer"]
-PLURAL = {package: group for group, package in registry.PACKAGES.items()} | {"tasks": "task"}
+GROUPS = ["task", *sorted(registry.EVERY), "trainer"]
+PLURAL = {package: group for group, package in registry.EVERY.items()} | {"tasks": "task"}
 
 
 def main(words: list[str]) -> int:
@@ -51,7 +51,7 @@ def entries(group: str, dirs: list[Path]) -> dict[str, str]:
     found = {}
     for file in sorted(f for d in dirs for f in (d / group).glob("*.yaml")):
         found[file.stem] = first_comment(file)
-    if group in registry.PACKAGES:
+    if group in registry.EVERY:
         for name in registry.names(group):
             found[name] = found.get(name) or registry.describe(group, name)
     return dict(sorted(found.items()))

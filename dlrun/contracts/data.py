@@ -19,7 +19,8 @@ class InputSpec:
 
     shape: without the batch axis. For `multi_hot` it is `(vocabulary,)`.
     encoding: `values` is a float tensor of `shape`; `multi_hot` stands for a 0/1 vector of `shape` but
-        travels as `Bags` of the indices that are 1.
+        travels as `Bags` of the indices that are 1; `tokens` is an int64 tensor of `shape`, each number one of
+        0 .. vocabulary - 1.
     divide_by: stored values (often uint8) are divided by this when a batch is made.
     standardize: subtract the mean and divide by the standard deviation of each number of a row, as a first
         layer of the model (`standardizing.py`); a missing value (NaN) becomes 0, the mean. `train` takes both
@@ -28,10 +29,11 @@ class InputSpec:
     """
 
     shape: tuple[int, ...]
-    encoding: Literal["values", "multi_hot"] = "values"
+    encoding: Literal["values", "multi_hot", "tokens"] = "values"
     divide_by: float = 1.0
     standardize: Literal["no", "train", "pool"] = "no"
     names: tuple[str, ...] = ()
+    vocabulary: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class Bags(NamedTuple):
 
     values: Tensor
     offsets: Tensor
+
+
+class Masked(NamedTuple):
+    """Sequences of which some steps are padding. values: [B, T, ...]. mask: bool [B, T], True for real steps."""
+
+    values: Tensor
+    mask: Tensor
 
 
 Column = Tensor | Bags

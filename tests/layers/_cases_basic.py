@@ -1,0 +1,14 @@
+"""Layers on their own: inputs, arguments, and the shape that comes out."""
+
+from dlrun.layers._spec import TensorSpec
+
+CASES = {
+    "activation": [(TensorSpec((5,)), {"activation": "softmax"}, (5,))],
+    "dense": [
+        (TensorSpec((5,)), {"units": 3, "activation": "tanh"}, (3,)),
+        (TensorSpec((4, 5)), {"units": 3, "use_bias": False, "l1": 0.1}, (4, 3)),
+    ],
+    "dropout": [(TensorSpec((5,)), {"rate": 0.4}, (5,)), (TensorSpec((2, 3, 4)), {"rate": 0.0}, (2, 3, 4))],
+    "normalization": [(TensorSpec((2, 3)), {}, (2, 3))],
+    "flatten": [(TensorSpec((2, 3, 4)), {}, (24,)), (TensorSpec(()), {}, (1,))],
+}
