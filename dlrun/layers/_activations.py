@@ -12,6 +12,7 @@ from torch import Tensor
 Activation = Literal[
     "linear",
     "relu",
+    "relu6",
     "tanh",
     "sigmoid",
     "softmax",
@@ -48,6 +49,7 @@ def _leaky_relu(x: Tensor) -> Tensor:
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "linear": _linear,
     "relu": torch.relu,
+    "relu6": F.relu6,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "softmax": _softmax,

@@ -63,11 +63,12 @@ def test_wide_orthogonal_kernels_have_orthonormal_rows():
     torch.testing.assert_close(w @ w.T, torch.eye(18), rtol=0, atol=1e-5)
 
 
-X = torch.linspace(-6, 6, 49, dtype=torch.float64)
+X = torch.linspace(-8, 8, 65, dtype=torch.float64)
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 FORMULAS = {
     "linear": lambda x: x,
     "relu": lambda x: max(x, 0.0),
+    "relu6": lambda x: min(max(x, 0.0), 6.0),
     "tanh": math.tanh,
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "elu": lambda x: x if x > 0 else math.exp(x) - 1,

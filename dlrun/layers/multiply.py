@@ -1,0 +1,17 @@
+"""The product of several inputs, element by element."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from dlrun.layers._merging import element_by_element
+from dlrun.layers._spec import TensorSpec
+
+
+def build(inputs: list[TensorSpec]) -> nn.Module:
+    """Keras's Multiply: inputs [B, *shape] to one of the same shape.
+
+    Raises ConfigError unless they are at least two, of one rank whose sizes are equal or 1.
+    """
+    return element_by_element(inputs, "multiply", torch.mul)
