@@ -36,10 +36,12 @@ def normal(key: Tensor, like: Tensor) -> Tensor:
     """Normal deviates of mean 0 and deviation 1, of the shape and dtype of `like`; none is beyond 6.8.
 
     Box and Muller's way from two words to two deviates. In double width whatever the dtype: logarithms and sines
-    differ in their last bits from device to device, and rounding to single width makes them the same.
+    differ in their last bits from device to device, and rounding to single width makes them the same but for a few.
+    Only `mps` has no double width.
     """
     count = like.numel()
-    first, second = (words(key, count + count % 2).double().view(-1, 2) + 0.5).mul_(2.0**-32).unbind(1)
+    wide = torch.float32 if like.device.type == "mps" else torch.float64
+    first, second = (words(key, count + count % 2).to(wide).view(-1, 2) + 0.5).mul_(2.0**-32).unbind(1)
     radius = first.log().mul_(-2.0).sqrt_()
     angle = second * (2.0 * math.pi)
     pairs = torch.stack((radius * angle.cos(), radius * angle.sin()), 1)
