@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from dlrun import registry
 from dlrun.errors import ConfigError, Problem, available, nearest
+
+_models: dict[str, type[BaseModel]] = {}
+"""Checks made before; making one takes a millisecond, and a sweep asks for the same ones again and again."""
 
 
 def bound(group: str, name: str, args: Mapping[str, Any], path: str, problems: list[Problem]) -> dict[str, Any] | None:
@@ -30,10 +33,12 @@ def checked(path: str, types: Mapping[str, tuple[Any, Any]], given: Any, problem
     if not isinstance(given, dict):
         problems.append(Problem(path, f"expected keys with values, received {given!r}"))
         return {}
-    fields_: dict[str, Any] = dict(types)
-    model = create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields_)
+    key = repr(types)
+    if key not in _models:
+        fields_: dict[str, Any] = dict(types)
+        _models[key] = create_model("Arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields_)
     try:
-        model.model_validate(given)
+        _models[key].model_validate(given)
     except ValidationError as error:
         by_key: dict[str, list[Problem]] = {}
         wrong = set()

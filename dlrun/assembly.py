@@ -100,7 +100,7 @@ def assemble(config: RunConfig) -> Parts:
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
-    not_compiled = choosing.impossible(spec, optimizer) if optimizer is not None else None
+    not_compiled = choosing.impossible(optimizer) if optimizer is not None else None
     if not_compiled and config.trainer.compile == "always":
         problems.append(Problem("trainer.compile", f"'always' is impossible here: {not_compiled}", "use auto or never"))
     if evaluation is not None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
 
 from dlrun.compiled import Compiled
 from dlrun.compiler import Call, Library, first_line, usual_compile_seconds
-from dlrun.contracts import DataSpec, OptimizerSpec
+from dlrun.contracts import OptimizerSpec
 from dlrun.loaders import Loader
 from dlrun.optimizers._rule import RuleOptimizer
-from dlrun.program import Program, restored
+from dlrun.program import Program
 from dlrun.steps.supervised import Supervised
 from dlrun.trainer import Eagerly, Updates
 
@@ -27,14 +27,14 @@ MOST_SAVED = (7 / 8, 0.002)
 operations: about what compiling saves."""
 
 SAVED_OF_RULE = 9 / 10
-"""What compiling saves of an optimizer's rule, however large: it reads and writes each number once, and makes nothing
-in between (27 ms fell to 1 for 5 million weights)."""
+"""And of an optimizer's rule written in torch's operations, however large: compiled it reads and writes each number
+once, and makes nothing in between (27 ms fell to 1 for 5 million weights)."""
 
 _given_up: set[Path] = set()
 """Libraries that could not be made: the next fold of the same run need not try again."""
 
-COMPILE_SECONDS, COMPILE_RULE_SECONDS = 12.0, 8.0
-"""Expected of a whole update, and of an optimizer's rule, where nothing has been compiled yet."""
+COMPILE_SECONDS = 12.0
+"""Expected where nothing has been compiled yet."""
 
 TIMED = (5, 0.5)
 """Updates to time, and seconds after which it is enough."""
@@ -53,28 +53,9 @@ class Wish:
     facts: dict[str, Any]
 
 
-def impossible(spec: DataSpec, optimizer: OptimizerSpec) -> str | None:
-    """Why an update of such data by such an optimizer can't be compiled, or None."""
-    ragged = [name for name, given in spec.inputs.items() if given.encoding == "multi_hot"]
-    if ragged:
-        return f"rows of the multi-hot input {ragged[0]} differ in length from batch to batch"
+def impossible(optimizer: OptimizerSpec) -> str | None:
+    """Why an update by such an optimizer can't be compiled, or None."""
     return None if optimizer.rule else "the optimizer has no rule as a function of tensors"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Something to compile. name: for messages. eager, compiled: seconds that it takes, the second with its code.
-    saved: of so many eager seconds, about. cost: seconds to expect of compiling it. facts: what its graph depends on
-    beside the step and shapes."""
-
-    name: str
-    function: Callable[..., Any]
-    inputs: list[Tensor]
-    eager: Callable[[], float]
-    compiled: Callable[[Call], float]
-    saved: Callable[[float], float]
-    cost: float
-    facts: dict[str, Any]
 
 
 def choose(wish: Wish, step: Any, loader: Loader) -> tuple[Updates, bool]:
@@ -83,14 +64,14 @@ def choose(wish: Wish, step: Any, loader: Loader) -> tuple[Updates, bool]:
     mode = {None: wish.mode, True: "always", False: "never"}[wish.remembered]
     if mode == "never" or loader.device.type not in ("cpu", "cuda"):
         return eagerly, False
+    if wish.impossible:
+        log.debug("updates are not compiled: %s", wish.impossible)
+        return eagerly, False
     if getattr(type(step), "update", None) is not Supervised.update:
         log.debug("updates are not compiled: the step is one of your own")
         return eagerly, False
     try:
         step.ensemble.train(True)
-        if wish.impossible:
-            log.debug("updates are not compiled: %s", wish.impossible)
-            return eagerly, _optimizer_compiled(mode, wish, step, loader)
         program = Program(step, loader)
         call = _call(mode, wish, program, step, loader)
     except Exception as error:  # torch's compiler raises dozens of kinds; the run goes on without it
@@ -107,86 +88,68 @@ def _call(mode: str, wish: Wish, program: Program, step: Any, loader: Loader) ->
         log.info("the update is captured as a CUDA graph")
         return call
 
-    def eager() -> float:
-        batches = loader.epoch(1)
-        with program.restored():
-            return timed(lambda: step.update(next(batches).batch), loader.steps)
-
-    def compiled(call: Call) -> float:
-        inputs = program.example()
-        with program.restored():
-            return timed(lambda: call(inputs), TIMED[0] + 1)
-
-    def saved(seconds: float) -> float:
-        return min(MOST_SAVED[0] * seconds, MOST_SAVED[1])
-
-    trial = Trial(
-        "the update", program.update, program.example(), eager, compiled, saved, COMPILE_SECONDS, program.facts()
-    )
-    return decided(mode, wish, trial)
-
-
-def _optimizer_compiled(mode: str, wish: Wish, step: Any, loader: Loader) -> bool:
-    """Whether at least the optimizer's part is: where models have numbers of their own, torch has no fast form."""
-    optimizer = step.optimizer
-    if not isinstance(optimizer, RuleOptimizer) or loader.device.type != "cpu":
-        return False
-    with restored(step):
-        step.update(next(iter(loader.epoch(1))).batch)  # its gradients say what the inputs are
-    inputs = optimizer.inputs()
-
-    def seconds(update: Callable[[], Any]) -> float:
-        with restored(step):
-            return timed(update, TIMED[0] + 1)
-
-    trial = Trial(
-        "the optimizer's part of the update", optimizer.update, inputs,
-        lambda: seconds(lambda: optimizer.update(*inputs)), lambda call: seconds(lambda: call(inputs)),
-        lambda eager: SAVED_OF_RULE * eager, COMPILE_RULE_SECONDS, {},
-    )  # fmt: skip
-    optimizer.call = decided(mode, wish, trial)
-    return optimizer.call is not None
-
-
-def decided(mode: str, wish: Wish, trial: Trial) -> Call | None:
-    """The code to use, if any; what was decided is said. Raises what the compiler raises."""
-    library = Library({**wish.facts, **trial.facts, "what": trial.name}, trial.inputs)
-    call = library.load()
-    if call is None and library.folder in _given_up:
+    library = Library({**wish.facts, **program.facts()}, program.example())
+    made = library.load()
+    if made is None and library.folder in _given_up:
         return None
     if mode == "always":
-        return call or _made(library, trial)
-    eager = library.noted().get("eager") or trial.eager()
-    if call is None:
-        saved, cost = wish.updates * trial.saved(eager), usual_compile_seconds(trial.name, trial.cost)
+        return made or _made(library, program)
+    noted = library.noted()
+    eager = noted.get("eager") or _eager_seconds(program, step, loader)
+    if made is None:
+        saved = min(MOST_SAVED[0] * eager, MOST_SAVED[1] + SAVED_OF_RULE * _rule_seconds(program, step))
+        saved, cost = wish.updates * saved, usual_compile_seconds(COMPILE_SECONDS)
         if saved < cost:
             log.info(
-                "%s is not compiled: %s times %s are left, compiled about %.2g s faster, and compiling takes about "
-                "%.2g s (trainer.compile=always)", trial.name, f"{wish.updates:,}", span(eager), saved, cost,
+                "the update is not compiled: %s times %s are left, compiled about %.2g s faster, and compiling takes "
+                "about %.2g s (trainer.compile=always)", f"{wish.updates:,}", span(eager), saved, cost,
             )  # fmt: skip
             return None
-        log.info("compiling %s: %s times %s are left", trial.name, f"{wish.updates:,}", span(eager))
-        call = _made(library, trial)
-    if "compiled" not in library.noted():
-        library.note(eager=eager, compiled=trial.compiled(call))
+        log.info("compiling the update: %s times %s are left", f"{wish.updates:,}", span(eager))
+        made = _made(library, program)
+    if "compiled" not in noted:
+        library.note(eager=eager, compiled=_compiled_seconds(program, made))
     noted = library.noted()
     if noted["compiled"] >= eager:
-        log.info("%s is not compiled: %s against %s eager", trial.name, span(noted["compiled"]), span(eager))
+        log.info("the update is not compiled: %s against %s eager", span(noted["compiled"]), span(eager))
         return None
     log.info(
-        "%s is compiled: %s against %s eager (compiled in %.2g s, kept for the next time)",
-        trial.name, span(noted["compiled"]), span(eager), noted["compile_seconds"],
+        "the update is compiled: %s against %s eager (compiled in %.2g s, kept for the next time)",
+        span(noted["compiled"]), span(eager), noted["compile_seconds"],
     )  # fmt: skip
-    return call
+    return made
 
 
-def _made(library: Library, trial: Trial) -> Call:
+def _made(library: Library, program: Program) -> Call:
     """Compiled; what fails is not tried again by this process."""
     try:
-        return library.make(trial.function, trial.inputs)
+        return library.make(program.update, program.example())
     except Exception:
         _given_up.add(library.folder)
         raise
+
+
+def _eager_seconds(program: Program, step: Any, loader: Loader) -> float:
+    batches = loader.epoch(1)
+    with program.restored():
+        return timed(lambda: step.update(next(batches).batch), loader.steps)
+
+
+def _compiled_seconds(program: Program, call: Call) -> float:
+    inputs = program.example()
+    with program.restored():
+        return timed(lambda: call(inputs), TIMED[0] + 1)
+
+
+def _rule_seconds(program: Program, step: Any) -> float:
+    """What the optimizer takes of an eager update where models have numbers of their own: torch has no fast form."""
+    if not isinstance(step.optimizer, RuleOptimizer):
+        return 0.0
+    loss = torch.zeros(())
+    with program.restored():
+        for weight in step.weights:
+            weight.grad = torch.zeros_like(weight)
+        return timed(lambda: step.optimizer.step(lambda: loss), TIMED[0] + 1)
 
 
 def timed(update: Callable[[], Any], most: int) -> float:

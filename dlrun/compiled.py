@@ -30,26 +30,24 @@ class Compiled:
     def epoch(self, training: Training) -> Iterator[int]:
         """See `Updates`."""
         plan = self.loader.plan(training.epoch)
+        takes = self.program.takes(plan)
         sums = self.program.sums
         sums.zero_() if training.totals.sums is None else sums.copy_(training.totals.sums)
         training.totals.sums = sums
-        done, last = training.batch, self._whole(plan)
-        limit = 1 if heard_each_time(training) else last
-        while done < last:
-            updates = min(self.size, last - done, limit)
-            began = time.perf_counter()
-            self._advance(training, plan, done, updates)
+        done = training.batch
+        limit = 1 if heard_each_time(training) else len(takes)
+        while done < len(takes):
+            updates = min(self.size, limit, int(np.argmin(np.append(takes[done:], False))))
+            if updates:
+                began = time.perf_counter()
+                self._advance(training, plan, done, updates)
+                self.size = portion(updates, time.perf_counter() - began)
+            else:
+                updates = 1
+                batch, rows = next(self.loader.epoch(training.epoch, done))
+                training.totals.add(self.step.update(batch), rows)
             done += updates
-            self.size = portion(updates, time.perf_counter() - began)
             yield updates
-        yield from self._remainder(training, done)
-
-    def _whole(self, plan: Plan) -> int:
-        """Batches that the program takes: all, or those before one that is too short for it."""
-        if not self.program.whole_batches_only:
-            return len(plan.filled)
-        short = (plan.filled < self.loader.batch_size).any(1).nonzero()
-        return int(short[0]) if len(short) else len(plan.filled)
 
     def _advance(self, training: Training, plan: Plan, first: int, updates: int) -> None:
         rates = np.array(training.upcoming(updates))
@@ -69,13 +67,6 @@ class Compiled:
         if self.loader.device.type == "cuda":
             torch.cuda.synchronize(self.loader.device)
         training.totals.rows += rows.sum(0)
-
-    def _remainder(self, training: Training, done: int) -> Iterator[int]:
-        if done == self.loader.steps:
-            return
-        for batch, rows in self.loader.epoch(training.epoch, done):
-            training.totals.add(self.step.update(batch), rows)
-            yield 1
 
 
 def heard_each_time(training: Training) -> bool:

@@ -53,6 +53,8 @@ class Library:
         digest = hashlib.sha256(json.dumps(self.described, sort_keys=True).encode()).hexdigest()[:24]
         self.folder = cache_folder() / digest
         self.code = self.folder / "update.so"
+        self.calls = self.folder / "update.json"
+        """Which operators of ours the code calls: torch looks for it under this name."""
         self.facts = self.folder / "facts.json"
 
     def load(self) -> Call | None:
@@ -83,8 +85,10 @@ class Library:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder.chmod(0o700)
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch, _quietly(), _own_cache(scratch):
-            made = compile_ahead(trace(function, inputs), inputs)
-            Path(made).chmod(0o700)
+            made = Path(compile_ahead(trace(function, inputs), inputs))
+            made.chmod(0o700)
+            if (calls := made.with_suffix(".json")).exists():
+                shutil.move(calls, self.calls)
             shutil.move(made, self.code)
         digest = hashlib.sha256(self.code.read_bytes()).hexdigest()
         self.note(compile_seconds=round(time.perf_counter() - began, 2), sha256=digest)
@@ -110,11 +114,11 @@ def _noted(path: Path) -> dict[str, Any]:
     return noted if isinstance(noted, dict) else {}
 
 
-def usual_compile_seconds(what: str, default: float) -> float:
-    """What compiling the like took here before, in the middle. what: as in a library's facts."""
+def usual_compile_seconds(default: float) -> float:
+    """What compiling took here before, in the middle."""
     noted = [_noted(path) for path in cache_folder().glob("*/facts.json")]
-    like = [n["compile_seconds"] for n in noted if "compile_seconds" in n and n.get("of", {}).get("what") == what]
-    return float(sorted(like)[len(like) // 2]) if like else default
+    seconds = [n["compile_seconds"] for n in noted if "compile_seconds" in n]
+    return float(sorted(seconds)[len(seconds) // 2]) if seconds else default
 
 
 def trace(function: Callable[..., Any], inputs: list[Tensor]) -> torch.fx.GraphModule:
@@ -124,7 +128,9 @@ def trace(function: Callable[..., Any], inputs: list[Tensor]) -> torch.fx.GraphM
     from torch.fx.experimental.proxy_tensor import make_fx
 
     with traced():
-        graph = make_fx(functionalize(function), tracing_mode="fake")(*inputs)
+        recorded = make_fx(function, tracing_mode="fake")(*inputs)
+    # In two steps, because torch computes no gradients of its own kind inside of `functionalize`.
+    graph = make_fx(functionalize(recorded), tracing_mode="fake")(*inputs)
     drawn = [n.name for n in graph.graph.nodes if torch.Tag.nondeterministic_seeded in getattr(n.target, "tags", ())]
     if drawn:
         raise RuntimeError(f"a layer draws random numbers by {drawn[0]}, and compiled it would draw others")

@@ -63,14 +63,20 @@ class Composer:
         self.loader = ConfigLoaderImpl(config_search_path=path)
         self.hydra = Hydra(task_name="dlrun", config_loader=self.loader)
         self._done: dict[Any, tuple[DictConfig, dict[str, Any]]] = {}
+        self._options: dict[str, list[str]] = {}
+        self._groups: list[str] = []
 
     def options(self, group: str) -> list[str]:
         """The names that a config group offers; empty when there is no such group."""
-        return sorted(self.loader.get_group_options(group))
+        if group not in self._options:  # Hydra would look through all folders each time
+            self._options[group] = sorted(self.loader.get_group_options(group))
+        return self._options[group]
 
     def groups(self) -> list[str]:
         """The config groups, Hydra's own left out."""
-        return sorted(g for g in self.loader.list_groups("") if g != "hydra")
+        if not self._groups:
+            self._groups = sorted(g for g in self.loader.list_groups("") if g != "hydra")
+        return self._groups
 
     def compose(self, words: list[str], mode: RunMode = RunMode.RUN) -> Composed:
         """Compose, with every wrong word reported in `problems` and left out. Raises nothing for them."""

@@ -14,8 +14,9 @@ WARM_UPS = 3
 def captured(program: Program) -> Call:
     """Capture the update. What the captured runs learn is undone. Raises RuntimeError where it can't be captured."""
     inputs = program.example()
-    turn = [t.clone() for t in inputs[-3:]]  # the graph reads what belongs to an update from here
-    inputs[-3:] = turn
+    first = len(program.fixed())
+    turn = [t.clone() for t in inputs[first:]]  # the graph reads what belongs to an update from here
+    inputs[first:] = turn
     with program.restored(), torch.cuda.device(program.device):
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
@@ -28,7 +29,7 @@ def captured(program: Program) -> Call:
             kept = program.update(*inputs)
 
     def call(given: list[Tensor]) -> list[Tensor]:
-        for static, now in zip(turn, given[-3:], strict=True):
+        for static, now in zip(turn, given[first:], strict=True):
             static.copy_(now)
         graph.replay()
         return [t.clone() for t in kept]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from dlrun import registry
 from dlrun.assembly import Parts
@@ -27,10 +27,15 @@ class Context:
         """Where earlier runs lie."""
         return Path(self.config.runs_dir)
 
-    @cached_property
+    @property
     def identities(self) -> Identities:
-        """Equal input rows have equal numbers; made once for all guards."""
-        return identify(self.data.train, self.data.test)
+        """Equal input rows have equal numbers; made once for all guards, and all runs on the same data."""
+        if self.data not in _identities:
+            _identities[self.data] = identify(self.data.train, self.data.test)
+        return _identities[self.data]
+
+
+_identities: WeakKeyDictionary[Data, Identities] = WeakKeyDictionary()
 
 
 def findings(context: Context) -> dict[str, list[str]]:

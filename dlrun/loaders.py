@@ -37,7 +37,7 @@ class Loader:
     index: K index arrays into `rows`. seeds: one per member to shuffle by, anew each epoch; None keeps the
     order. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask; where all
     members have the same rows in the same order the batches are `shared` and look like those of one.
-    dtype: of floating-point inputs and targets.
+    dtype: of floating-point inputs and targets. ragged: the multi-hot inputs.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Loader:
         self.passes = -(-steps // full) if steps else 1
         self.steps = steps or full
         self.targets = {name: self._cast(t) for name, t in rows.targets.items()}
-        self._ragged = {
+        self.ragged = {
             name: Ragged(c, spec.inputs[name].shape[0]) for name, c in rows.inputs.items() if isinstance(c, Bags)
         }
         first = next(iter(rows.inputs.values()))
@@ -136,7 +136,7 @@ class Loader:
         self, name: str, column: Column, flat: Tensor, there: Tensor, shapes: list[torch.Size]
     ) -> Sequence[Column]:
         if isinstance(column, Bags):
-            return self._ragged[name].batches(flat, there, shapes)
+            return self.ragged[name].batches(flat, there, shapes)
         return _split(self.values(name, column, there), shapes)
 
     def values(self, name: str, column: Tensor, rows: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """One update as a function of tensors alone: what is traced, compiled, and replayed.
 
 Everything that an update reads or changes is one of a flat list of tensors: weights and the optimizer's state, the
-data, the sums of the epoch's metrics, which stay the same from call to call, and three small ones that say what is
-this update's: which rows, how many of them are real, and the optimizer's factors.
+data, the sums of the epoch's metrics, which stay the same from call to call, and a few small ones that say what is
+this update's: which rows, how many of them are real, the optimizer's factors, and of multi-hot inputs, whose rows
+differ in length, the rows themselves in room that is enough for nearly all batches.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from dlrun.contracts import Bags, Batch, Output, Rule
 from dlrun.device import rng_state, set_rng_state
 from dlrun.loaders import Loader, Plan
 from dlrun.optimizers._rule import advance, table
+from dlrun.ragged import Ragged
 from dlrun.stack import mixes_rows
 
 State = dict[str, Tensor]
@@ -29,7 +32,8 @@ class Program:
 
     moved: names of the weights that the objective depends on; the others stay as they are. sums: the epoch's running
     sums, [S] or [K, S]. kept_names: metrics whose `keep` each call returns.
-    whole_batches_only: a shorter batch can't be padded here, because its rows are mixed.
+    whole_batches_only: a shorter batch can't be padded here, because its rows are mixed. room: for each multi-hot
+    input, how many words a model's batch may have.
     """
 
     def __init__(self, step: Any, loader: Loader):
@@ -44,11 +48,12 @@ class Program:
         self.kept_names = sorted(given.kept)
         self.whole_batches_only = loader.padded and mixes_rows(step.ensemble.objective.model)
         self.masked = loader.padded and not self.whole_batches_only
+        self.room = {name: _room(ragged, loader.batch_size) for name, ragged in loader.ragged.items()}
 
     def fixed(self) -> list[Tensor]:
         """The tensors that stay the same, in the order of `update`'s arguments."""
         slots = [slot[name] for slot in self.slots for name in sorted(slot)]
-        columns = [column for column in self.loader.rows.inputs.values() if not isinstance(column, Bags)]
+        columns = self._columns().values()
         tensors = [*self.weights.values(), *self.others.values(), *slots, *columns, *self.loader.targets.values(),
                    self.sums]  # fmt: skip
         return [t.detach() for t in tensors]
@@ -60,7 +65,32 @@ class Program:
         factors = torch.from_numpy(table(self.rule, rates, counted + 1)).to(self.device, self.loader.dtype)
         rows = plan.rows[first : first + n].to(self.device)
         filled = plan.filled[first : first + n].to(self.device)
-        return [list(turn) for turn in zip(rows.unbind(0), filled.unbind(0), factors.unbind(0), strict=True)]
+        turns = [list(turn) for turn in zip(rows.unbind(0), filled.unbind(0), factors.unbind(0), strict=True)]
+        for name in self.room:
+            for turn, bags in zip(turns, self._bags(name, plan.rows[first : first + n], rows), strict=True):
+                turn += bags
+        return turns
+
+    def takes(self, plan: Plan) -> np.ndarray:
+        """Which batches of an epoch the program is made for: bool [S]. The others are too short or too wordy."""
+        taken = np.ones(len(plan.filled), dtype=bool)
+        if self.whole_batches_only:
+            taken &= (plan.filled == self.loader.batch_size).all(1).numpy()
+        for name, room in self.room.items():
+            words = self.loader.ragged[name].lengths[plan.rows].sum(2)
+            taken &= (words <= room).all(1).numpy()
+        return taken
+
+    def _columns(self) -> State:
+        return {name: c for name, c in self.loader.rows.inputs.items() if not isinstance(c, Bags)}
+
+    def _bags(self, name: str, rows: Tensor, there: Tensor) -> list[list[Tensor]]:
+        """Values and offsets of each of n batches [n, K, B], the values in all the room there is."""
+        n, models, size = rows.shape
+        shape = torch.Size((models, size) if models > 1 else (size,))
+        batches = self.loader.ragged[name].batches(rows.reshape(-1), there.reshape(-1), [shape] * n)
+        room = self.room[name]
+        return [[pad(bags.values, (0, room - bags.values.shape[-1])), bags.offsets] for bags in batches]
 
     def example(self) -> list[Tensor]:
         """All inputs of an update with rates of 0."""
@@ -89,17 +119,16 @@ class Program:
         weights = {name: next(given) for name in self.weights}
         others = {name: next(given) for name in self.others}
         slots = [{name: next(given) for name in sorted(slot)} for slot in self.slots]
-        columns = {name: next(given) for name in self.loader.rows.inputs}
+        columns = {name: next(given) for name in self._columns()}
         targets = {name: next(given) for name in self.loader.targets}
-        sums, rows, filled, factors = given
-        batch = self._batch(columns, targets, rows, filled)
-
-        def objective(weights: State, others: State) -> tuple[Tensor, Output]:  # changed ones must be arguments
-            output = self.step.ensemble.functional(weights, others, batch)
-            return output.objective, output
-
-        gradients, output = torch.func.grad(objective, has_aux=True)(weights, others)
-        clipped = iter(self.step.clip([gradients[name] for name in self.moved]))
+        sums, rows, filled, factors, *bags = given
+        ragged = {name: Bags(*bags[2 * i : 2 * i + 2]) for i, name in enumerate(self.room)}
+        batch = self._batch(columns, ragged, targets, rows, filled)
+        with torch.enable_grad():
+            moving = {name: weights[name].detach().requires_grad_() for name in self.moved}
+            output = self.step.ensemble.functional(weights | moving, others, batch)
+            gradients = torch.autograd.grad(output.objective, list(moving.values()))
+        clipped = iter(self.step.clip(gradients))
         for (name, weight), slot in zip(weights.items(), slots, strict=True):
             if name not in self.moved:
                 continue
@@ -112,7 +141,7 @@ class Program:
         sums.add_(output.sums.detach())
         return tuple(output.kept[name].detach() for name in self.kept_names)
 
-    def _batch(self, columns: State, targets: State, index: Tensor, filled: Tensor) -> Batch:
+    def _batch(self, columns: State, ragged: dict[str, Bags], targets: State, index: Tensor, filled: Tensor) -> Batch:
         """index: int64 [K, B] or [1, B]; filled: int64 [K] or [1]."""
         several = index.shape[0] > 1
         shape = index.shape if several else index.shape[1:]
@@ -125,8 +154,9 @@ class Program:
         if self.masked:
             real = torch.arange(index.shape[1], device=index.device) < filled[:, None]
             mask = (real if several else real[0]).to(self.loader.dtype)
+        values = {name: shaped(self.loader.values(name, column, flat)) for name, column in columns.items()}
         return Batch(
-            {name: shaped(self.loader.values(name, column, flat)) for name, column in columns.items()},
+            {name: ragged[name] if name in ragged else values[name] for name in self.loader.rows.inputs},
             {name: shaped(t.index_select(0, flat)) for name, t in targets.items()},
             mask,
             self.loader.shared,
@@ -146,3 +176,16 @@ def restored(step: Any, *more: Tensor) -> Iterator[None]:
         for t, old in zip(changed, before, strict=True):
             t.copy_(old)
         set_rng_state(generators)
+
+
+ROOM_DEVIATIONS = 5
+"""Of the number of words in a batch, above their mean. The batches of an epoch are about normal."""
+
+
+def _room(ragged: Ragged, batch_size: int) -> int:
+    """Words in nearly every batch, in round numbers. Of all rows there are, not of those of one split, so that one
+    compiled update is enough for all seeds."""
+    lengths = ragged.lengths.double()
+    words = int(batch_size * lengths.mean() + ROOM_DEVIATIONS * batch_size**0.5 * lengths.std(correction=0))
+    unit = 1 << max(words.bit_length() - 5, 0)
+    return -(-words // unit) * unit

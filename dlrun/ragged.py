@@ -11,10 +11,14 @@ from dlrun.contracts import Bags
 
 class Ragged:
     """All rows of one column of `Bags`. On the CPU they are the rows of a scipy matrix, which picks rows in a
-    third of torch's time; elsewhere torch's operators do it without waiting for the device."""
+    third of torch's time; elsewhere torch's operators do it without waiting for the device.
+
+    lengths: int64 [N], on the host.
+    """
 
     def __init__(self, bags: Bags, vocabulary: int):
         self.bags = bags
+        self.lengths = (bags.offsets[1:] - bags.offsets[:-1]).cpu()
         self.rows = None
         if bags.values.device.type == "cpu":
             from scipy.sparse import csr_matrix
@@ -23,8 +27,6 @@ class Ragged:
             ones = np.ones(len(values), dtype=np.int8)
             shape = (len(bags.offsets) - 1, vocabulary)
             self.rows = csr_matrix((ones, values, bags.offsets.numpy()), shape=shape, copy=False)
-        else:
-            self.lengths = (bags.offsets[1:] - bags.offsets[:-1]).cpu()
 
     def batches(self, flat: Tensor, there: Tensor, shapes: list[torch.Size]) -> list[Bags]:
         """One `Bags` per shape, [B] or [K, B]. flat: their rows [T] on the host; there: the same on the device.

@@ -118,7 +118,7 @@ class Rows:
         return len(first.offsets) - 1 if isinstance(first, Bags) else len(first)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
     """A loaded dataset. extras: plain things that later commands
     need to turn rows back into something readable (word index, mean and std)."""

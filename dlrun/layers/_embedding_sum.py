@@ -2,9 +2,10 @@
 
 With a backward of its own, because that of `F.embedding_bag` takes most of the time of a step on multi-hot
 text, and with its own rule for `vmap`, because `vmap` would otherwise loop over the models. Two doors lead to
-it: an autograd function where operations run at once, and an operator where they are compiled, because
-torch's compiler can't look into the first and calling the second imports the compiler. Whoever changes an
-operator's arguments renames it: the cache of compiled graphs on disk knows operators by name only.
+it: an autograd function where operations run at once, and an operator where they are recorded to be compiled, which
+can't look into the first; the compiled code calls the operators by name, so whoever changes their arguments renames
+them. They are registered at the lowest level, because those of `torch.library.custom_op` import torch's compiler
+when they are called.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def embedding_sum(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     Returns [N, U]. Bit-equal on repetition, forward and backward, with any number of threads.
     """
     if tracing():
-        return _operator(values, starts, table)
+        return _OPERATOR(values, starts, table)
     return _Function.apply(values, starts, table)
 
 
@@ -125,22 +126,20 @@ class _Function(torch.autograd.Function):
         return _all_models(_Function.apply, info.batch_size, in_dims, values, starts, table), 0
 
 
-@torch.library.custom_op("dlrun::bag_sum", mutates_args=())
-def _operator(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
-    return _forward(values, starts, table)
+LIBRARY = torch.library.Library("dlrun", "DEF")
+LIBRARY.define("bag_sum(Tensor values, Tensor starts, Tensor table) -> Tensor")
+LIBRARY.define("bag_sum_backward(Tensor grad, Tensor values, Tensor starts, int rows) -> Tensor")
+LIBRARY.impl("bag_sum", _forward, "CompositeExplicitAutograd")
+LIBRARY.impl("bag_sum_backward", _gradient, "CompositeExplicitAutograd")
+_OPERATOR, _BACKWARD = torch.ops.dlrun.bag_sum.default, torch.ops.dlrun.bag_sum_backward.default
 
 
-@_operator.register_fake
+@torch.library.register_fake(_OPERATOR)
 def _(values: Tensor, starts: Tensor, table: Tensor) -> Tensor:
     return table.new_empty(starts.shape[0], table.shape[1])
 
 
-@torch.library.custom_op("dlrun::bag_sum_backward", mutates_args=())
-def _backward_operator(grad: Tensor, values: Tensor, starts: Tensor, rows: int) -> Tensor:
-    return _gradient(grad, values, starts, rows)
-
-
-@_backward_operator.register_fake
+@torch.library.register_fake(_BACKWARD)
 def _(grad: Tensor, values: Tensor, starts: Tensor, rows: int) -> Tensor:
     return grad.new_empty(rows, grad.shape[1])
 
@@ -148,12 +147,12 @@ def _(grad: Tensor, values: Tensor, starts: Tensor, rows: int) -> Tensor:
 def _operator_backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor | None]:
     values, starts = ctx.saved_tensors
     wanted = ctx.needs_input_grad[2]
-    return None, None, _backward_operator(grad, values, starts, ctx.rows) if wanted else None
+    return None, None, _BACKWARD(grad, values, starts, ctx.rows) if wanted else None
 
 
-_operator.register_autograd(_operator_backward, setup_context=_remember)
+torch.library.register_autograd(_OPERATOR, _operator_backward, setup_context=_remember)
 
 
-@_operator.register_vmap
+@torch.library.register_vmap(_OPERATOR)
 def _(info: Any, in_dims: tuple, values: Tensor, starts: Tensor, table: Tensor) -> tuple[Tensor, int]:
-    return _all_models(_operator, info.batch_size, in_dims, values, starts, table), 0
+    return _all_models(_OPERATOR, info.batch_size, in_dims, values, starts, table), 0

@@ -44,54 +44,30 @@ def advance(rule: Rule, weight: Tensor, gradient: Tensor, state: State, factors:
 
 class RuleOptimizer(torch.optim.Optimizer):
     """Updates K stacked weights [K, …] by a rule whose numbers are arrays [K]. The learning rates stand in the one
-    parameter group. call: `update`, compiled, where it is."""
+    parameter group."""
 
     def __init__(self, params: Iterable[nn.Parameter], rule: Rule):
         super().__init__(params, {"lr": rule.numbers["lr"]})
         self.rule = rule
-        self.call: Callable[[list[Tensor]], Any] | None = None
-        self._moved: list[Tensor] = []
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Tensor]) -> Tensor:  # type: ignore[override]
         """One update. The closure must enable gradients."""
         loss = closure()
-        inputs = self.inputs()
-        if self.call:
-            self.call(inputs)
-        else:
-            self.update(*inputs)
-        return loss
-
-    def inputs(self) -> list[Tensor]:
-        """All tensors of an update: factors, then for each weight that has a gradient itself, that, and its state."""
         (group,) = self.param_groups
-        first, own = 1, list[Tensor]()
-        self._moved = [weight for weight in group["params"] if weight.grad is not None]
-        for weight in self._moved:
+        rates = np.asarray(group["lr"], dtype=np.float64)[None]
+        for weight in group["params"]:
+            if weight.grad is None:
+                continue
             state = self.state[weight] = self.state[weight] or self.rule.initial(weight)
             first = int(state["step"]) + 1 if self.rule.counts else 1
-            gradient = weight.grad
-            assert gradient is not None
-            if gradient.stride() != weight.stride():
-                gradient = torch.empty_like(weight).copy_(gradient)
-            own += [weight.detach(), gradient, *(state[name] for name in sorted(state))]
-        factors = table(self.rule, np.asarray(group["lr"], dtype=np.float64)[None], first)[0]
-        return [torch.from_numpy(factors).to(own[0].device, own[0].dtype), *own]
-
-    def update(self, *tensors: Tensor) -> tuple[()]:
-        """One update of `inputs`, in place."""
-        given = iter(tensors)
-        factors = next(given)
-        for weight in self._moved:
-            itself, gradient = next(given), next(given)
-            state = {name: next(given) for name in sorted(self.state[weight])}
-            new, changed = advance(self.rule, itself, gradient, state, factors)
-            itself.copy_(new)
+            factors = torch.from_numpy(table(self.rule, rates, first)[0]).to(weight.device, weight.dtype)
+            new, changed = advance(self.rule, weight, weight.grad, state, factors)
+            weight.copy_(new)
             for name, value in state.items():
                 if changed[name] is not value:
                     value.copy_(changed[name])
-        return ()
+        return loss
 
 
 def combined(specs: Sequence[OptimizerSpec], apart: bool) -> OptimizerSpec:

@@ -17,6 +17,7 @@ SMALL = ["dataset.source=sample", "architecture.units=[4]", "trainer.epochs=2", 
          "callbacks.checkpoint.every_seconds=0"]  # fmt: skip
 BOSTON = ["dataset=boston_housing", "metrics=[mae,r2]", "trainer.batch_size=45"]
 POINTS = ["dataset=points_2d", "metrics=[accuracy,roc_auc,f1]", "trainer.batch_size=60"]
+WORDS = ["dataset=imdb", "dataset.num_words=500", "metrics=[accuracy]", "trainer.batch_size=60", "trainer.epochs=1"]
 ALONE = ["evaluation.validation=0.2"]
 """323 of 404 rows of BOSTON are for training: 7 whole batches and one of 8."""
 FOLDS = ["evaluation=kfold", "evaluation.n_splits=3"]

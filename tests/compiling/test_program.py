@@ -9,7 +9,7 @@ from pathlib import Path
 
 import kill_and_resume
 import pytest
-from _comparing import ALONE, BOSTON, FOLDS, POINTS, assert_compiled_is_eager, assert_same, train
+from _comparing import ALONE, BOSTON, FOLDS, POINTS, WORDS, assert_compiled_is_eager, assert_same, train
 from _own import COMPILED
 from _running import Crash, at_batch, crash, only_run
 
@@ -59,6 +59,9 @@ SCHEMES = {
                      *FOLDS, "trainer.batch_size=64"],
     "pictures of whole numbers": ["dataset=mnist", "metrics=[accuracy,confusion_matrix]", *ALONE,
                                   "trainer.steps_per_epoch=5"],
+    "words": [*WORDS, *ALONE],
+    "words in a stack": [*WORDS, *FOLDS],
+    "the same words for all": [*WORDS, *ALONE, "evaluation.order=positional", "evaluation.n_repeats=3"],
 }  # fmt: skip
 
 
@@ -77,6 +80,22 @@ def test_every_optimizer_with_a_rule_is_tried():
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme(scheme, project, traced):
     assert_compiled_is_eager(SCHEMES[scheme], traced)
+
+
+@pytest.mark.parametrize("words", [ALONE, FOLDS], ids=["alone", "in a stack"])
+def test_batches_of_more_words_than_usual_are_not_the_graphs(words, project, traced, monkeypatch):
+    """About half of all batches then."""
+    monkeypatch.setattr("dlrun.program.ROOM_DEVIATIONS", 0)
+    assert_compiled_is_eager([*WORDS, *words], traced)
+
+
+def test_room_for_words_does_not_depend_on_the_seed(project, traced):
+    """Or every seed of a sweep would be compiled anew. Each holds out other rows."""
+    for seed in range(3):
+        assert train(*WORDS, *ALONE, "trainer.compile=always", f"seed={seed}") == 0
+    forms = {str([n.meta["val"].shape for n in graph.graph.find_nodes(op="placeholder")]) for graph in traced}
+    assert len(traced) == 3
+    assert len(forms) == 1
 
 
 def test_early_stopping_in_a_stack(project, traced):
