@@ -49,20 +49,27 @@ class Pooling(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """[B, *sizes, C] to [B, *sizes, C]."""
         x, windows, axes = channels_first(inputs), self.windows, inputs.ndim - 2
+        sizes = x.shape[2:]
         if windows.padding == "valid":
-            return channels_last(self._pooled(x, (0,) * len(windows.size), False), axes)
+            return channels_last(self._pooled(x), axes)
+        if axes == 3 and self.kind == "average" and any(n < k for n, k in zip(sizes, windows.size, strict=True)):
+            # Volumes that torch refuses, though their windows reach beyond the edge.
+            zeros = [n for edge in reversed(windows.edges(sizes)) for n in edge]
+            share = self._pooled(F.pad(torch.ones_like(x[:1, :1]), zeros))
+            return channels_last(self._pooled(F.pad(x, zeros)) / share, axes)
         # torch has as many places after the end as before the beginning, Keras may have one more after it. `ceil_mode`
         # adds the window that lacks that place; windows that follow each other at stride 1 instead begin one place
         # earlier, and their first result is left out. Neither copies the inputs.
-        edges = list(zip(windows.edges(x.shape[2:]), windows.strides, strict=True))
+        edges = list(zip(windows.edges(sizes), windows.strides, strict=True))
         y = self._pooled(x, tuple(after if stride == 1 else before for (before, after), stride in edges), True)
         for axis, ((before, after), stride) in enumerate(edges, start=2):
             if stride == 1 and before < after:
                 y = y.narrow(axis, 1, y.shape[axis] - 1)
         return channels_last(y, axes)
 
-    def _pooled(self, x: Tensor, padding: tuple[int, ...], ceil: bool) -> Tensor:
+    def _pooled(self, x: Tensor, padding: tuple[int, ...] = (0, 0, 0), ceil: bool = False) -> Tensor:
         size, strides = self.windows.size, self.windows.strides
+        padding = padding[: len(size)]
         if self.kind == "max":
             largest = torch.max_pool3d if x.ndim == 5 else torch.max_pool2d
             return largest(x, size, strides, padding, 1, ceil)
