@@ -75,8 +75,9 @@ def convolving(
 def kernel_of(initializer: Initializer, window: tuple[int, ...], before: int, last: int) -> nn.Parameter:
     """Drawn by the rules for Keras's layout (*window, before, last), kept in torch's: [last, before, *window]."""
     axes = len(window)
-    drawn = initial(initializer, (*window, before, last))
-    return nn.Parameter(drawn.permute(axes + 1, axes, *range(axes)).contiguous())
+    drawn = initial(initializer, (*window, before, last)).permute(axes + 1, axes, *range(axes))
+    # Not `contiguous`, which leaves strides of their own to axes of size 1.
+    return nn.Parameter(drawn.clone(memory_format=torch.contiguous_format))
 
 
 def bias_of(initializer: Initializer, filters: int, use_bias: bool) -> nn.Parameter | None:

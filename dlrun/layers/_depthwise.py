@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from dlrun.layers._activations import Activation
@@ -40,7 +41,7 @@ def depthwise(
     kernel = drawn.permute(axes, axes + 1, *range(axes)).reshape(filters, 1, *window)
     return convolving(
         Convolve(windows, channels),
-        nn.Parameter(kernel.contiguous()),
+        nn.Parameter(kernel.clone(memory_format=torch.contiguous_format)),
         bias_of(bias_initializer, filters, use_bias),
         activation,
         windows.output(sizes, filters, layer),
