@@ -59,12 +59,12 @@ class Head(nn.Module):
         for (name, target), layer in zip(self.targets.items(), self.layers, strict=True):
             logits = layer(features)
             prediction = ACTIVATIONS[self.output_activations[name]](logits)
-            outputs[name] = _shaped(prediction, target)
-            outputs[name + "_logits"] = _shaped(logits, target)
+            outputs[name] = shaped(prediction, target)
+            outputs[name + "_logits"] = shaped(logits, target)
         return outputs
 
 
-def _shaped(x: Tensor, target: TargetSpec) -> Tensor:
+def shaped(x: Tensor, target: TargetSpec) -> Tensor:
     """[B, units] in the shape of the targets; classes and labels keep their axis."""
     if target.problem in ("multiclass", "multilabel"):
         return x
