@@ -78,6 +78,7 @@ class Recurrent(nn.Module):
     settings: as in `stack.Stack`."""
 
     settings: tuple[str, ...] = ("dropout", "recurrent_dropout")
+    bias: nn.Parameter | None
     key: Tensor
     dropout: float | Tensor
     recurrent_dropout: float | Tensor
@@ -193,8 +194,10 @@ def _projected(x: Tensor, kernel: Tensor, bias: Tensor, masks: Tensor | None) ->
     if masks is None:
         return affine(x.flatten(0, 1), kernel, bias).unflatten(0, steps_and_rows)
     count = masks.shape[1]
+    # Contiguous, because oneDNN takes a thousand times as long on columns of a wider kernel.
+    kernels = [part.contiguous() for part in kernel.chunk(count, -1)]
     parts = [
-        affine((x * mask).flatten(0, 1), k, b)
-        for mask, k, b in zip(masks.unbind(1), kernel.chunk(count, -1), bias.chunk(count), strict=True)
+        affine((x * mask).flatten(0, 1), part, b)
+        for mask, part, b in zip(masks.unbind(1), kernels, bias.chunk(count), strict=True)
     ]
     return torch.cat(parts, -1).unflatten(0, steps_and_rows)

@@ -43,6 +43,9 @@ def build(inputs: TensorSpec, *, layer: dict[str, Any], merge_mode: MergeMode = 
 class Bidirectional(nn.Module):
     """forward_layer, backward_layer: Keras's names."""
 
+    forward_layer: Any
+    backward_layer: Any
+
     def __init__(self, forward_layer: nn.Module, backward_layer: nn.Module, merge_mode: MergeMode, output: TensorSpec):
         super().__init__()
         self.forward_layer, self.backward_layer = forward_layer, backward_layer
@@ -51,8 +54,7 @@ class Bidirectional(nn.Module):
 
     def forward(self, inputs: Tensor | Masked) -> Tensor | Masked:
         """[B, T, C] to [B, U] or [B, T, U]."""
-        one = self.forward_layer.in_order_of_time(inputs)
-        other = self.backward_layer.in_order_of_time(inputs)
+        one, other = (layer.in_order_of_time(inputs) for layer in (self.forward_layer, self.backward_layer))
         if isinstance(one, Masked):
             return Masked(self._merged(one.values, other.values), one.mask)
         return self._merged(one, other)
