@@ -19,7 +19,7 @@ def _products(weight: Tensor, masks: Tensor | None) -> tuple[Product, Product]:
 
 
 def forward(
-    pre: Tensor,
+    gates: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
@@ -31,38 +31,37 @@ def forward(
     """Arguments as in `_lstm_loop.forward`, with three gates. bias: None where the reset gate r acts on the state
     before its product with the weight; where it acts on the product, the bias of that product, [..., 1, U].
 
-    Returns the states [T, ..., B, U], the gates [T, ..., B, 3U], the new state being one of them, and, where there
-    is a bias, the products that it acted on [T, ..., B, U].
+    Returns the states [T, ..., B, U] and, where there is a bias, the products that r acted on, like the states.
     """
     act, gated = FUNCTIONS[activation].apply, FUNCTIONS[gate].apply
     units = weight.shape[-2]
-    gates, states = pre.new_empty(pre.shape), pre.new_empty(*pre.shape[:-1], units)
-    inner = states.new_empty(states.shape if bias is not None else (len(pre), 0))
+    states = gates.new_empty(*gates.shape[:-1], units)
+    inner = states.new_empty(states.shape if bias is not None else (len(gates), 0))
     for_gates, for_new = _products(weight, masks)
-    state = pre.new_zeros(states.shape[1:])
+    state = gates.new_zeros(states.shape[1:])
     reset, scratch = torch.empty_like(state), inner.unbind(0)
-    start_gates, start_new = by_step(pre, 2 * units, units)
     z, r, new = by_step(gates, units, units, units)
     both, all_states = gates[..., : 2 * units].unbind(0), states.unbind(0)
-    for t in order(len(pre), backwards):
-        for_gates.forward(start_gates[t], state, both[t])
+    for t in order(len(gates), backwards):
+        for_gates.forward(both[t], state, both[t])
         gated(both[t], both[t])
         if bias is None:
             torch.mul(r[t], state, out=reset)
-            for_new.forward(start_new[t], reset, new[t])
+            for_new.forward(new[t], reset, new[t])
         else:
             for_new.forward(bias, state, scratch[t])
-            torch.addcmul(start_new[t], r[t], scratch[t], out=new[t])
+            torch.addcmul(new[t], r[t], scratch[t], out=new[t])
         act(new[t], new[t])
         torch.lerp(new[t], state, z[t], out=all_states[t])
         if mask is not None:
             torch.where(mask[t], all_states[t], state, out=all_states[t])
         state = all_states[t]
-    return [states, gates] if bias is None else [states, gates, inner]
+    return [states] if bias is None else [states, inner]
 
 
 def backward(
     grad: Tensor,
+    gates: Tensor,
     kept: list[Tensor],
     weight: Tensor,
     bias: Tensor | None,
@@ -72,9 +71,9 @@ def backward(
     gate: str,
     backwards: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Gradients of `pre`, `weight` and `bias`, as in `_lstm_loop.backward`."""
+    """Gradients of what the inputs contribute, `weight` and `bias`, as in `_lstm_loop.backward`."""
     act, gated = FUNCTIONS[activation].backward, FUNCTIONS[gate].backward
-    states, gates = kept[:2]
+    states = kept[0]
     units = weight.shape[-2]
     for_gates, for_new = _products(weight, masks)
     grads = torch.empty_like(gates)
@@ -91,7 +90,7 @@ def backward(
         # All factors that do not depend on later steps, for a block of steps at once.
         before = nothing if block.before is None else states[block.before]
         gated(before - new[now], z[now], d_z[now])
-        gated(before if bias is None else kept[2][now], r[now], d_r[now])
+        gated(before if bias is None else kept[1][now], r[now], d_r[now])
         act(1.0 - z[now], new[now], d_new[now])
         stay = z[now]
         if mask is not None:

@@ -11,7 +11,7 @@ from dlrun.layers._recurrent_parts import Product, blocks, by_step, later_and_be
 
 
 def forward(
-    pre: Tensor,
+    gates: Tensor,
     weight: Tensor,
     mask: Tensor | None,
     masks: Tensor | None,
@@ -19,22 +19,22 @@ def forward(
     gate: str,
     backwards: bool,
 ) -> list[Tensor]:
-    """pre: [T, ..., B, 4U], what the inputs and the bias contribute. weight: [..., U, 4U]. mask: bool [T, ..., B, 1],
-    False where the state is held. masks: of the recurrent dropout, [..., B, 4U].
+    """gates: [T, ..., B, 4U], what the inputs and the bias contribute; the gates' values take its place. weight:
+    [..., U, 4U]. mask: bool [T, ..., B, 1], False where the state is held. masks: of the recurrent dropout,
+    [..., B, 4U].
 
-    Returns the states [T, ..., B, U], the gates [T, ..., B, 4U], the cells and the activated cells, like the states.
+    Returns the states [T, ..., B, U], the cells and the activated cells, all alike.
     """
     act, gated = FUNCTIONS[activation].apply, FUNCTIONS[gate].apply
     units = weight.shape[-2]
-    gates = pre.new_empty(pre.shape)
-    cells, active, states = (pre.new_empty(*pre.shape[:-1], units) for _ in range(3))
+    cells, active, states = (gates.new_empty(*gates.shape[:-1], units) for _ in range(3))
     product = Product(weight, masks)
-    state = cell = pre.new_zeros(states.shape[1:])
+    state = cell = gates.new_zeros(states.shape[1:])
     i, f, o, new = by_step(gates, units, units, units, units)
-    sigmoids, starts, alls = gates[..., : 3 * units].unbind(0), pre.unbind(0), gates.unbind(0)
+    sigmoids, alls = gates[..., : 3 * units].unbind(0), gates.unbind(0)
     all_cells, all_active, all_states = cells.unbind(0), active.unbind(0), states.unbind(0)
-    for t in order(len(pre), backwards):
-        product.forward(starts[t], state, alls[t])
+    for t in order(len(gates), backwards):
+        product.forward(alls[t], state, alls[t])
         gated(sigmoids[t], sigmoids[t])
         act(new[t], new[t])
         torch.mul(f[t], cell, out=all_cells[t]).addcmul_(i[t], new[t])
@@ -44,11 +44,12 @@ def forward(
             torch.where(mask[t], all_cells[t], cell, out=all_cells[t])
             torch.where(mask[t], all_states[t], state, out=all_states[t])
         cell, state = all_cells[t], all_states[t]
-    return [states, gates, cells, active]
+    return [states, cells, active]
 
 
 def backward(
     grad: Tensor,
+    gates: Tensor,
     kept: list[Tensor],
     weight: Tensor,
     mask: Tensor | None,
@@ -57,9 +58,9 @@ def backward(
     gate: str,
     backwards: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of `pre` and `weight` from that of all states, grad [T, ..., B, U], or of the last, [..., B, U]."""
+    """Gradients of what the inputs contribute and of `weight` from that of all states, grad [T, ..., B, U], or of the last, [..., B, U]."""
     act, gated = FUNCTIONS[activation].backward, FUNCTIONS[gate].backward
-    states, gates, cells, active = kept
+    states, cells, active = kept
     units = weight.shape[-2]
     product = Product(weight, masks)
     grads = torch.empty_like(gates)

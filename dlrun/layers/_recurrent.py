@@ -40,7 +40,7 @@ def recurrent(
 ) -> Tensor:
     """The states [T, B, U], steps in the order of `pre` whatever the direction, or the last one [B, U].
 
-    pre: [T, B, N], what the inputs contribute to each of the N / U gates. weight: [U, N]. bias: [1, U], for a GRU
+    pre: [T, B, N], what the inputs contribute to each of the N / U gates; its memory may be used. weight: [U, N]. bias: [1, U], for a GRU
     whose reset gate acts on the product. mask: bool [T, B, 1], False where the state is held. masks: [B, N], factors
     of the state, gate by gate. Differentiable once by pre, weight and bias. Bit-equal on repetition.
     """
@@ -54,7 +54,7 @@ def recurrent(
 def _forward(
     cell: Cell, pre: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor | None, masks: Tensor | None
 ) -> list[Tensor]:
-    """What is wanted and then what backward needs."""
+    """What is wanted and then what backward needs beside the gates, whose values take the place of `pre`."""
     match cell.kind:
         case "lstm":
             kept = _lstm_loop.forward(pre, weight, mask, masks, cell.activation, cell.gate, cell.backwards)
@@ -69,6 +69,7 @@ def _backward(
     cell: Cell,
     grad: Tensor,
     kept: list[Tensor],
+    gates: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
@@ -78,10 +79,10 @@ def _backward(
     match cell.kind:
         case "lstm":
             how = cell.activation, cell.gate, cell.backwards
-            return *_lstm_loop.backward(grad, kept, weight, mask, masks, *how), None
+            return *_lstm_loop.backward(grad, gates, kept, weight, mask, masks, *how), None
         case "gru":
             how = cell.activation, cell.gate, cell.backwards
-            return _gru_loop.backward(grad, kept, weight, bias, mask, masks, *how)
+            return _gru_loop.backward(grad, gates, kept, weight, bias, mask, masks, *how)
     return *_simple_rnn_loop.backward(grad, kept, weight, mask, masks, cell.activation, cell.backwards), None
 
 
@@ -97,6 +98,7 @@ def _all_models(door: Any, cell: Cell, models: int, in_dims: tuple, tensors: tup
         elif tensor is not None and not shared:
             shape = [*tensor.shape]
             tensor = tensor.unsqueeze(axis).expand(*shape[:axis], models, *shape[axis:])
+            tensor = tensor.clone() if axis else tensor  # its memory is used
         elif tensor is not None:
             tensor = tensor.unsqueeze(axis)
         placed.append(tensor)
@@ -113,17 +115,17 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-        ctx.cell, _, *others = inputs
+        ctx.cell, *tensors = inputs
         ctx.mark_non_differentiable(*output[1:])
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*others, *output[1 if ctx.cell.last else 0 :])
+        ctx.save_for_backward(*tensors, *output[1 if ctx.cell.last else 0 :])
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
         if grad is None:
             return (None,) * 6
-        others, kept = ctx.saved_tensors[:4], list(ctx.saved_tensors[4:])
-        return None, *_backward(ctx.cell, grad, kept, *others), None, None
+        tensors, kept = ctx.saved_tensors[:5], list(ctx.saved_tensors[5:])
+        return None, *_backward(ctx.cell, grad, kept, *tensors), None, None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, cell: Cell, *tensors: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
@@ -144,7 +146,8 @@ def _operator(
     backwards: bool,
     last: bool,
 ) -> list[Tensor]:
-    return _forward(Cell(kind, activation, gate, backwards, last), pre, weight, bias, mask, masks)
+    gates = pre.clone(memory_format=torch.contiguous_format)
+    return [*_forward(Cell(kind, activation, gate, backwards, last), gates, weight, bias, mask, masks), gates]
 
 
 @_operator.register_fake
@@ -164,11 +167,12 @@ def _(
     shapes: list[tuple[int, ...]] = [states[1:]] if last else []
     match kind:
         case "lstm":
-            shapes += [states, (*pre.shape,), states, states]
+            shapes += [states, states, states]
         case "gru":
-            shapes += [states, (*pre.shape,), *([] if bias is None else [states])]
+            shapes += [states, *([] if bias is None else [states])]
         case _:
             shapes += [states, *([] if mask is None else [states])]
+    shapes.append((*pre.shape,))
     return [pre.new_empty(shape) for shape in shapes]
 
 
@@ -176,6 +180,7 @@ def _(
 def _backward_operator(
     grad: Tensor,
     kept: list[Tensor],
+    gates: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
@@ -186,13 +191,14 @@ def _backward_operator(
     backwards: bool,
 ) -> list[Tensor]:
     cell = Cell(kind, activation, gate, backwards, last=False)
-    return [t for t in _backward(cell, grad, kept, weight, bias, mask, masks) if t is not None]
+    return [t for t in _backward(cell, grad, kept, gates, weight, bias, mask, masks) if t is not None]
 
 
 @_backward_operator.register_fake
 def _(
     grad: Tensor,
     kept: list[Tensor],
+    gates: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     mask: Tensor | None,
@@ -202,21 +208,19 @@ def _(
     gate: str,
     backwards: bool,
 ) -> list[Tensor]:
-    pre = kept[0] if kind == "simple_rnn" else kept[1]
-    return [torch.empty_like(t) for t in (pre, weight, bias) if t is not None]
+    return [torch.empty_like(t) for t in (gates, weight, bias) if t is not None]
 
 
 def _remember(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
-    _, *others = inputs[:5]
     ctx.cell = Cell(*inputs[5:])
-    ctx.save_for_backward(*others, *output[1 if ctx.cell.last else 0 :])
+    ctx.save_for_backward(output[-1], *inputs[1:5], *output[1 if ctx.cell.last else 0 : -1])
 
 
 def _operator_backward(ctx: Any, grads: list[Tensor | None]) -> tuple[Tensor | None, ...]:
-    others, kept = ctx.saved_tensors[:4], list(ctx.saved_tensors[4:])
+    tensors, kept = ctx.saved_tensors[:5], list(ctx.saved_tensors[5:])
     if grads[0] is None:
         return (None,) * 10
-    found = _backward_operator(grads[0], kept, *others, *ctx.cell[:4])
+    found = _backward_operator(grads[0], kept, *tensors, *ctx.cell[:4])
     return found[0], found[1], found[2] if len(found) > 2 else None, *(None,) * 7
 
 
