@@ -58,7 +58,8 @@ def backward(
     gate: str,
     backwards: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of what the inputs contribute and of `weight` from that of all states, grad [T, ..., B, U], or of the last, [..., B, U]."""
+    """Gradients of what the inputs contribute, and of `weight`. grad: that of all states [T, ..., B, U] or of the last,
+    [..., B, U]. gates: their values. kept: what `forward` returned."""
     act, gated = FUNCTIONS[activation].backward, FUNCTIONS[gate].backward
     states, cells, active = kept
     units = weight.shape[-2]
