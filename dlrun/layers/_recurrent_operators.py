@@ -15,7 +15,7 @@ from torch import Tensor
 from torch._functorch.autograd_function import enable_single_level_autograd_function
 from torch.autograd.function import _SingleLevelFunction
 
-from dlrun.layers._recurrent import Cell, all_models, backward, forward
+from dlrun.layers._recurrent_function import Cell, all_models, backward, forward
 
 LIBRARY = torch.library.Library("dlrun", "FRAGMENT")
 TENSORS = "Tensor weight, Tensor? bias, Tensor? mask, Tensor? masks, str kind, str activation, str gate, bool backwards"
