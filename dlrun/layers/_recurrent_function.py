@@ -14,7 +14,7 @@ Kind = Literal["simple_rnn", "lstm", "gru"]
 
 
 class Cell(NamedTuple):
-    """activation, gate: names of `_recurrent_functions.FUNCTIONS`. backwards: from the last step to the first. last:
+    """activation, gate: names of `_cell_activations.FUNCTIONS`. backwards: from the last step to the first. last:
     only the state after the last step, in the loop's order, is wanted."""
 
     kind: str

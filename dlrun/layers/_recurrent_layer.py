@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from dlrun.contracts import Masked
 from dlrun.errors import ConfigError, Problem
 from dlrun.layers._affine import affine
+from dlrun.layers._cell_activations import CellActivation
 from dlrun.layers._initializers import Initializer, initial
 from dlrun.layers._penalty import weight_penalty
 from dlrun.layers._recurrent import Cell, Kind, recurrent
-from dlrun.layers._recurrent_functions import CellActivation
 from dlrun.layers._spec import TensorSpec, require_values
 from dlrun.layers.dropout import KEY, STRIDE, scaled_mask
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dlrun.layers._recurrent_functions import FUNCTIONS
+from dlrun.layers._cell_activations import FUNCTIONS
 from dlrun.layers._recurrent_parts import Product, blocks, later_and_before, order
 
 

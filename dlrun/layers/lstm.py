@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import nn
 
 from dlrun.layers import _recurrent_torch
+from dlrun.layers._cell_activations import CellActivation
 from dlrun.layers._initializers import Initializer
-from dlrun.layers._recurrent_functions import CellActivation
 from dlrun.layers._recurrent_layer import Implementation, PenalisedRecurrent, Recipe, Recurrent
 from dlrun.layers._spec import TensorSpec
 from dlrun.types import Count, NonNegative, Rate

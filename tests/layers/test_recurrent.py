@@ -17,8 +17,8 @@ from dlrun.contracts import Masked
 from dlrun.errors import ConfigError
 from dlrun.layers import _recurrent_operators, bidirectional, gru, lstm, simple_rnn, time_distributed
 from dlrun.layers._activations import ACTIVATIONS
+from dlrun.layers._cell_activations import FUNCTIONS, CellActivation
 from dlrun.layers._recurrent import Cell, recurrent
-from dlrun.layers._recurrent_functions import FUNCTIONS, CellActivation
 from dlrun.layers._spec import TensorSpec
 
 FILES = {"simple_rnn": simple_rnn, "lstm": lstm, "gru": gru, "bidirectional": bidirectional}
