@@ -22,39 +22,40 @@ class Product:
     the state. masks: [..., B, N] or None."""
 
     def __init__(self, weight: Tensor, masks: Tensor | None):
-        units = weight.shape[-2]
-        self.weight, self.turned = weight, weight.mT.contiguous()
-        self.masks = None if masks is None else masks.split(units, -1)
-        self.gates = [slice(at, at + units) for at in range(0, weight.shape[-1], units)]
+        self.units = weight.shape[-2]
+        self.masks = None if masks is None else self._apart(masks).contiguous()
+        self.weight = weight if masks is None else self._apart(weight).contiguous()
+        self.turned = self.weight.mT.contiguous()
         self.multiply_add = torch.addmm if weight.ndim == 2 else torch.baddbmm
+
+    def _apart(self, x: Tensor) -> Tensor:
+        """[..., N] as one matrix per gate, [gates, ..., U]: a view."""
+        return x.unflatten(-1, (-1, self.units)).movedim(-2, 0)
 
     def forward(self, start: Tensor, state: Tensor, out: Tensor) -> None:
         """Write start + state @ weight into `out` [..., B, N]."""
         if self.masks is None:
             self.multiply_add(start, state, self.weight, out=out)
-            return
-        for gate, mask in zip(self.gates, self.masks, strict=True):
-            part = self.multiply_add(start[..., gate], state * mask, self.weight[..., gate])
-            out[..., gate].copy_(part)
+        else:
+            torch.add(self._apart(start), (state * self.masks) @ self.weight, out=self._apart(out))
 
     def backward(self, grad: Tensor, out: Tensor, keep: bool) -> None:
         """Write grad @ weight.T into `out` [..., B, U], or add it to what is there."""
         if self.masks is None:
             self.multiply_add(out, grad, self.turned, beta=int(keep), out=out)
             return
-        if not keep:
-            out.zero_()
-        for gate, mask in zip(self.gates, self.masks, strict=True):
-            out.addcmul_(mask, grad[..., gate] @ self.turned[..., gate, :])
+        product = (self._apart(grad) @ self.turned).mul_(self.masks).sum(0)
+        if keep:
+            out.add_(product)
+        else:
+            out.copy_(product)
 
     def weight_gradient(self, states: Tensor, grads: Tensor) -> Tensor:
         """Sum over all steps and rows. states: [T, ..., B, U]. grads: [T, ..., B, N]."""
         if self.masks is None:
             return _summed_product(states, grads)
-        parts = [
-            _summed_product(states * mask, grads[..., gate]) for gate, mask in zip(self.gates, self.masks, strict=True)
-        ]
-        return torch.cat(parts, -1)
+        gates = zip(self.masks, grads.split(self.units, -1), strict=True)
+        return torch.cat([_summed_product(states * mask, grad) for mask, grad in gates], -1)
 
 
 def _summed_product(states: Tensor, grads: Tensor) -> Tensor:
