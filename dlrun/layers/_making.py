@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,14 @@ def make(inputs: TensorSpec | list[TensorSpec], described: Mapping[str, Any], pa
     except ConfigError as error:
         raise ConfigError([replace(p, path=path) if p.path == "architecture" else p for p in error.problems]) from None
     return layer
+
+
+def reads_several(name: object) -> bool:
+    """Whether this is the name of a layer whose inputs are a list."""
+    if not isinstance(name, str) or name not in registry.names("layer"):
+        return False
+    inputs = inspect.signature(registry.load("layer", name)).parameters["inputs"]
+    return str(inputs.annotation).startswith("list")
 
 
 def offered() -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
-from dlrun import registry
 from dlrun.contracts import Masked
 from dlrun.errors import ConfigError, Problem
-from dlrun.layers._making import make
+from dlrun.layers._making import make, reads_several
 from dlrun.layers._spec import TensorSpec, require_values
 
 
@@ -27,7 +25,7 @@ def build(inputs: TensorSpec, *, layer: dict[str, Any]) -> nn.Module:
         message = f"layer time_distributed expects (steps, …), received {inputs}"
         raise ConfigError(Problem("architecture", message, "put a reshape layer before it"))
     name = layer.get("name")
-    if isinstance(name, str) and name in registry.names("layer") and _reads_several(name):
+    if reads_several(name):
         message = f"layer time_distributed can't apply {name}, which reads several inputs"
         raise ConfigError(Problem("architecture", message, "name a layer that reads one"))
     inner = make(replace(inputs, shape=inputs.shape[1:], masked=False), layer, "architecture")
@@ -36,11 +34,6 @@ def build(inputs: TensorSpec, *, layer: dict[str, Any]) -> nn.Module:
         message = f"layer time_distributed can't apply {name} where it masks: the steps inside each step would be lost"
         raise ConfigError(Problem("architecture", message, "set mask_zero=false in it"))
     return TimeDistributed(inner, replace(made, shape=(inputs.shape[0], *made.shape), masked=inputs.masked))
-
-
-def _reads_several(name: str) -> bool:
-    inputs = inspect.signature(registry.load("layer", name)).parameters["inputs"]
-    return str(inputs.annotation).startswith("list")
 
 
 class TimeDistributed(nn.Module):

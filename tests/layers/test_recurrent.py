@@ -582,3 +582,9 @@ def test_time_distributed_is_the_layer_on_each_step():
 def test_what_does_not_fit_is_said(file, inputs, arguments, message):
     with pytest.raises(ConfigError, match=message):
         file.build(inputs, **arguments)
+
+
+def test_time_distributed_applies_no_layer_of_several_inputs(monkeypatch):
+    monkeypatch.setattr(time_distributed, "reads_several", lambda name: name == "dense")
+    with pytest.raises(ConfigError, match="can't apply dense, which reads several inputs"):
+        time_distributed.build(STEPS, layer={"name": "dense", "units": 3})
