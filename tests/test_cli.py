@@ -47,11 +47,12 @@ def test_every_command_has_help_with_usage_and_examples(command, capsys):
 
 @pytest.mark.parametrize("words", [e for c in ("train", "show") for e in examples(c)], ids=" ".join)
 def test_every_example_of_train_and_show_composes_and_fits(words, project):
-    from dlrun.commands import train
+    from dlrun.commands import show, train
 
     rows = "".join(f"{i % 7},{i}\n" for i in range(100))
     (project / "houses.csv").write_text(f"rooms,price\n{rows}")  # the one that an example names
-    flags = train.parser().parse_intermixed_args(words[1:])
+    of_config = show.own_words(words[1:])[1] if words[0] == "show" else words[1:]
+    flags = train.parser().parse_intermixed_args(of_config)
     assert flags.words
     train.check(train.composer_for(flags.config_dir, flags.plugins), flags.words, flags.multirun)
 

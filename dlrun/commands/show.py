@@ -1,13 +1,14 @@
 """a task before it runs: its config, the data, the layers with shapes and parameters
 
-  dlrun show task=T [graph=FILE] [shapes=false] [nested=true] [key=value …] [--config-dir DIR] [--plugins DIR]
+  dlrun show task=T [graph=FILE] [shapes=false] [nested=true] [key=value …]
+             [--config-dir DIR] [--plugins DIR]
 
 Takes what `dlrun train` takes, composes and checks it, and prints the composed config, the data card (sizes,
 ranges, class counts, samples) and the table of layers. Nothing is trained.
 
-graph=FILE draws the layers, by Graphviz: FILE ends in .svg, .png or .pdf; .dot writes Graphviz's text, and .yaml
-the architecture as a graph of layers, to be changed by hand. shapes=false leaves the shapes out, nested=true opens
-blocks, in the table and in the picture.
+graph=FILE draws the layers, by Graphviz: FILE ends in .svg, .png or .pdf; .dot writes Graphviz's text, and
+.yaml the architecture as a graph of layers, to be changed by hand. shapes=false leaves the shapes out,
+nested=true opens blocks, in the table and in the picture.
 
 Examples
   dlrun show task=imdb_dense
@@ -32,7 +33,7 @@ def main(words: list[str]) -> int:
     """Print config, data card and layers."""
     from dlrun.graphs import drawing
 
-    own, words = _own(words)
+    own, words = own_words(words)
     if own["graph"]:
         drawing.check(Path(own["graph"]))
     flags = train.parser().parse_intermixed_args(words)
@@ -63,7 +64,7 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _own(words: list[str]) -> tuple[dict[str, str], list[str]]:
+def own_words(words: list[str]) -> tuple[dict[str, str], list[str]]:
     """The values of `OWN`, and the words that are left. Raises ConfigError."""
     values, rest = dict(OWN), []
     for word in words:
