@@ -44,7 +44,7 @@ class Network(nn.Module):
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
-        self.inputs, self.nodes = inputs, nodes
+        self.inputs, self._nodes = inputs, nodes
         self._plan, self._results = plan, tuple(results)
         self._size = 1 + max([*self._results, *(n for step in plan for n in (*step[1], *step[2]))])
         self.outputs = outputs
@@ -63,6 +63,11 @@ class Network(nn.Module):
                 values[i] = None
         results = self._results
         return values[results[0]] if len(results) == 1 else tuple(values[i] for i in results)
+
+    @property
+    def nodes(self) -> list[Placed]:
+        """All nodes. A property, because models of a stack may differ in what is written, as in a dropout's rate."""
+        return self._nodes
 
     def bottlenecks(self) -> list[Placed]:
         """The layers that everything passes through, those that give an output left out."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import nn
 
 from dlrun import registry
@@ -42,8 +43,11 @@ class Recipe:
         except ConfigError as error:
             found = [replace(p, path=self.path) if p.path == "architecture" else p for p in error.problems]
             raise ConfigError(found) from None
-        except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
-            # What a layer of the user's own did not look at, and sizes that torch can't count.
+        except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+            # What a layer of the user's own did not look at, and sizes that torch can't count. Where it was fine without
+            # memory and fails with it, memory is what is wrong, and said elsewhere.
+            if not torch.empty(0).is_meta:
+                raise
             message = f"layer {self.name} can't be made: {str(error).splitlines()[0] if str(error) else error!r}"
             raise ConfigError(Problem(self.path, message)) from None
         return layer
