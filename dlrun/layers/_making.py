@@ -44,8 +44,8 @@ class Recipe:
             found = [replace(p, path=self.path) if p.path == "architecture" else p for p in error.problems]
             raise ConfigError(found) from None
         except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-            # What a layer of the user's own did not look at, and sizes that torch can't count. Where it was fine without
-            # memory and fails with it, memory is what is wrong, and said elsewhere.
+            # What a layer of the user's own did not look at, and sizes that torch can't count. What was fine without
+            # memory and fails with it has run out of memory, which is said elsewhere.
             if not torch.empty(0).is_meta:
                 raise
             message = f"layer {self.name} can't be made: {str(error).splitlines()[0] if str(error) else error!r}"
