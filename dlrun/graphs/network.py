@@ -13,7 +13,7 @@ Step = tuple[nn.Module, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 class Network(nn.Module):
-    """Layers by name, run one after another. outputs: what comes out, in order; `output` where it is one.
+    """Layers by name, run one after another. outputs: what comes out, in order.
 
     A value has a number: first the inputs', then those of each step, in order. plan: which layer reads which numbers,
     makes which, and which are not needed after it.
@@ -28,8 +28,6 @@ class Network(nn.Module):
         self._plan, self._results = plan, tuple(results)
         self._size = 1 + max([*self._results, *(n for step in plan for n in (*step[1], *step[2]))])
         self.outputs = outputs
-        if len(outputs) == 1:
-            self.output = outputs[0]
 
     def forward(self, *inputs: Any) -> Any:
         """One argument per input; returns the only output, or a tuple of them."""

@@ -11,6 +11,7 @@ from torch import nn
 from dlrun import registry
 from dlrun.arguments import bound
 from dlrun.errors import ConfigError, Problem, nearest
+from dlrun.layers._activations import ACTIVATIONS
 from dlrun.layers._spec import TensorSpec
 
 Inputs = TensorSpec | list[TensorSpec]
@@ -28,6 +29,12 @@ class Recipe:
         """What an argument is or would be; None where the layer has none of that name."""
         default = registry.arguments(registry.load("layer", self.name)).get(argument, (None, None))[1]
         return self.arguments.get(argument, default)
+
+    @property
+    def last_activation(self) -> str:
+        """What the layer applies to all that it gives; recurrent ones use theirs within each step."""
+        last = self.value("activation")
+        return last if last in ACTIVATIONS and self.value("return_sequences") is None else "linear"
 
     @property
     def merges(self) -> bool:
