@@ -16,7 +16,6 @@ from dlrun.graphs.parts import Made, Part, Shape, settings, weights
 from dlrun.graphs.wiring import ordered, source
 from dlrun.layers import _making, activation
 from dlrun.layers._making import Recipe
-from dlrun.layers._spec import TensorSpec
 
 
 @dataclass
@@ -97,7 +96,8 @@ class Graph:
         if part.module is not None:
             if all(part.module is not layer for layer in self.layers.values()):
                 self.layers[node.name] = part.module
-                part.module.requires_grad_(node.trainable)
+                if not node.trainable:
+                    part.module.requires_grad_(False)
             self.steps.append((part.module, tuple(numbers), tuple(made)))
 
     def _several(self, name: str, path: str) -> None:

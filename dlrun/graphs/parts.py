@@ -46,7 +46,7 @@ class Part:
     @property
     def module(self) -> nn.Module | None:
         """What is called."""
-        return self.made and self.made.module
+        return self.made.module if self.made else None
 
     @property
     def outputs(self) -> dict[str, Shape]:
