@@ -24,7 +24,7 @@ LAYERS, BLOCKS = "architecture.layers", "architecture.blocks"
 def build(
     spec: DataSpec,
     *,
-    layers: dict[str, Any] | list[Any],
+    layers: dict[str, Any] | list[Any] | None = None,
     outputs: dict[str, str] | None = None,
     blocks: dict[str, Any] | None = None,
 ) -> nn.Module:
@@ -55,7 +55,7 @@ def build(
     if problems or network is None:
         raise ConfigError(problems)
     activations: dict[str, Any] = {target: graph.activation(name) for target, name in ends.items()}
-    return GraphModel(list(spec.inputs), network, spec, activations)
+    return GraphModel(network, spec, ends, activations)
 
 
 def _ends(
@@ -112,16 +112,22 @@ def _target(node: Node, spec: DataSpec, problems: list[Problem]) -> str | None:
 
 
 class GraphModel(Network):
-    """A network from inputs by name to outputs by name. output_activations: as in `Head`."""
+    """A network from inputs by name to outputs by name. ends: target to the node that gives it. output_activations:
+    target to the name of its last activation, for `losses._table.check`."""
 
-    def __init__(self, inputs: list[str], network: Network, spec: DataSpec, activations: dict[str, Activation]):
-        super().__init__(dict(network.named_children()), network._plan, network._results, network.outputs)
-        self.inputs = inputs
+    def __init__(self, network: Network, spec: DataSpec, ends: dict[str, str], activations: dict[str, Activation]):
+        layers = dict(network.named_children())
+        super().__init__(network.inputs, network.nodes, layers, network._plan, network._results, network.outputs)
+        self.ends = ends
         self.targets = {name: spec.targets[name] for name in activations}
         self.output_activations = activations
 
     def forward(self, inputs: Mapping[str, Column]) -> dict[str, Tensor]:
-        """inputs[name]: [B, *shape], or `Bags` of B rows; returns what `Head` does."""
+        """inputs[name]: [B, *shape], or `Bags` of B rows.
+
+        For each target `t`: `outputs[t]`, activated, and `outputs[t + "_logits"]`, the value before. Their shape is
+        [B] for binary and scalar regression, [B, classes] for multiclass and multilabel, [B, *shape] otherwise.
+        """
         found = super().forward(*[inputs[name] for name in self.inputs])
         outputs: dict[str, Tensor] = {}
         for (name, target), logits in zip(

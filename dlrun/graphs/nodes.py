@@ -15,7 +15,7 @@ KEYS = {"inputs": str | list, "same_as": str, "trainable": bool}
 """What any node may say beside its layer's arguments."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
-TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "output_activations"}
+TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "ends", "nodes", "output_activations"}
 """Names that the module needs for itself."""
 
 
@@ -41,6 +41,12 @@ class Node:
         """Name of the layer or block, or nothing where it is another node's."""
         return str(self.described.get("name", ""))
 
+    def written(self) -> dict[str, Any]:
+        """As YAML has it, with what it reads."""
+        reads = self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
+        own = {"same_as": self.same_as} if self.same_as else self.described
+        return {**own, "inputs": reads} | ({} if self.trainable else {"trainable": False})
+
 
 def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem]) -> list[Node]:
     """All nodes in the order written; what can't be read is marked as wrong and added to `problems`.
@@ -49,6 +55,11 @@ def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem])
     layer without arguments may be its name alone. What says no `inputs` reads the node before it, the first one the
     graph's only input.
     """
+    if not layers:
+        problems.append(
+            Problem(path, "expected layers, received none", "such as [{name: dense, units: 32}, {name: output}]")
+        )
+        return []
     if isinstance(layers, Mapping):
         written = [(str(name), f"{path}.{name}", one) for name, one in layers.items()]
     elif isinstance(layers, list):
@@ -56,8 +67,6 @@ def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem])
     else:
         problems.append(Problem(path, f"expected a list or a mapping of layers, received {layers!r}"))
         return []
-    if not written:
-        problems.append(Problem(path, "expected layers, received none"))
     nodes: list[Node] = []
     before: str | None = inputs[0] if len(inputs) == 1 else None
     for name, where, one in written:

@@ -64,7 +64,7 @@ def weights(module: nn.Module) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in module.state_dict().items()}
 
 
-SIZES = ("output", "outputs", "stacked_beside", "training")
+SIZES = ("inputs", "nodes", "output", "outputs", "stacked_beside", "training")
 """What a layer keeps of its inputs and does not use when it runs."""
 
 
