@@ -67,6 +67,7 @@ def _ends(
         if named not in spec.targets:
             hint = f"{nearest(named, spec.targets)} {available(spec.targets)}".strip()
             problems.append(Problem("architecture.outputs", f"no target '{named}' in the data", hint))
+    ends = {target: name for target, name in ends.items() if target in spec.targets}
     filled = []
     for node in nodes:
         if node.kind == "output":

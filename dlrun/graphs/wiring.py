@@ -21,11 +21,11 @@ def ordered(
     by_name = {node.name: node for node in nodes}
     known = [*inputs, *by_name]
     for node in nodes:
-        lost = [name for name in node.inputs if source(name) not in known]
+        lost = [name for name in node.inputs if source(name) not in known and name not in known]
         problems += [unknown(name, known, f"{node.path}.inputs") for name in lost]
         if node.same_as is not None and node.same_as not in by_name:
             problems.append(unknown(node.same_as, list(by_name), f"{node.path}.same_as", "layer"))
-        elif node.same_as is not None and by_name[node.same_as].same_as is not None:
+        elif node.same_as not in (None, node.name) and by_name[str(node.same_as)].same_as is not None:
             problems.append(
                 Problem(f"{node.path}.same_as", f"'{node.same_as}' is itself the same as another", "name that one")
             )

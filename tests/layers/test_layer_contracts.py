@@ -67,6 +67,14 @@ def test_shape_and_gradient(name, inputs, arguments, output):
 
 
 @each_case
+def test_what_it_was_made_for_is_not_used_when_it_runs(name, inputs, arguments, output):
+    """A graph may call it again on inputs of other sizes."""
+    layer = make(name, inputs, arguments)
+    layer.output = None
+    assert values_of(layer(*drawn(inputs, [2]))).shape[0] == 2
+
+
+@each_case
 def test_no_memory_on_the_meta_device(name, inputs, arguments, output):
     with torch.device("meta"):
         layer = make(name, inputs, arguments)
