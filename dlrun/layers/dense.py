@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dlrun.contracts import Bags, Column
+from dlrun.contracts import Bags, Column, Masked
 from dlrun.errors import ConfigError, Problem
 from dlrun.layers._activations import ACTIVATIONS, Activation
 from dlrun.layers._affine import affine
@@ -30,17 +30,17 @@ def build(
 
     Multi-hot inputs (`Bags` of B rows over V words) give [B, units]: the same function of the same
     parameters as the 0/1 matrix [B, V] would, without making it. l1, l2: coefficients on the kernel, never
-    on the bias (4.4.2). Raises ConfigError on tokens, masked sequences, and where a row is a single number.
+    on the bias (4.4.2). Raises ConfigError on tokens, and where a row is a single number.
     """
     if inputs.encoding != "multi_hot":
-        require_values(inputs, "dense")
+        require_values(inputs, "dense", masked=True)
     if not inputs.shape:
         message = f"layer dense needs a last axis, received {inputs}"
         raise ConfigError(Problem("architecture", message, "put a flatten layer before it"))
     shape = (inputs.shape[-1], units)
     kernel = nn.Parameter(initial(kernel_initializer, shape))
     bias = nn.Parameter(initial(bias_initializer, (units,))) if use_bias else None
-    output = TensorSpec((*inputs.shape[:-1], units))
+    output = TensorSpec((*inputs.shape[:-1], units), masked=inputs.masked)
     layer = Dense(kernel, bias, activation, output)
     if l1 or l2:
         layer = PenalisedDense(kernel, bias, activation, output, l1, l2)
@@ -64,8 +64,13 @@ class Dense(nn.Module):
         self.activation = activation
         self.output = output
 
-    def forward(self, inputs: Column) -> Tensor:
-        """Inputs float [B, ..., V] or `Bags` of B rows; returns [B, ..., units]."""
+    def forward(self, inputs: Column | Masked) -> Tensor | Masked:
+        """Inputs float [B, ..., V] or `Bags` of B rows; returns [B, ..., units]. A mask on steps is passed on."""
+        if isinstance(inputs, Masked):
+            return Masked(self._transformed(inputs.values), inputs.mask)
+        return self._transformed(inputs)
+
+    def _transformed(self, inputs: Column) -> Tensor:
         if isinstance(inputs, Bags):
             # The last of the B + 1 bags is the padding, which belongs to no row.
             x = embedding_sum(inputs.values, inputs.offsets, self.kernel)[:-1]

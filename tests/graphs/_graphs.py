@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import yaml
-
 import torch
+import yaml
 from torch import nn
 
 from dlrun.architectures import graph

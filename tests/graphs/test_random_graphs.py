@@ -9,7 +9,6 @@ import typing
 from collections import Counter
 
 import pytest
-import torch
 from _graphs import CLASSES, LABELS, NUMBER, YES, assert_stack_is_each_alone, built, rows, spec
 
 from dlrun import registry
@@ -39,6 +38,8 @@ def value(kind, draw):
         return value(draw.choice(inside), draw)
     if origin in (list, tuple):
         return [value(inside[0], draw) for _ in range(draw.choice([1, 1, 2, 2, 3]))]
+    if origin is dict:
+        return layer(draw.choice(["dense", "lstm", "gru", "simple_rnn", "relu", "global_max_pooling1d"]), draw)
     plain = {int: [1, 1, 2, 3, -1, 4], float: [0.5, -1.5, 2.0], bool: [True, False], type(None): [None]}
     return draw.choice(plain.get(kind, ["same"]))
 
@@ -101,8 +102,7 @@ class Drawing:
     def some(self):
         """A value that is there, rather one that nobody has read."""
         fresh = [name for name in self.shapes if name not in self.read]
-        found = self.draw.choice(fresh if fresh and self.draw.random() < 0.7 else list(self.shapes))
-        return found
+        return self.draw.choice(fresh if fresh and self.draw.random() < 0.7 else list(self.shapes))
 
     def put(self, name, described, sources, shape):
         self.layers[name] = {
@@ -231,7 +231,7 @@ class Drawing:
             self.inputs["in9"] = InputSpec((2,))
 
     def written(self):
-        ends = {target: f"end_{target}" for target in self.targets if self.draw.random() < 0.2 or True}
+        ends = {target: f"end_{target}" for target in self.targets}
         used = {
             t: n
             for t, n in ends.items()
@@ -267,6 +267,15 @@ def assert_runs(model, data):
         module._forward_hooks.clear()
 
 
+def assert_names_nodes(problems, names):
+    """Each problem is about something that is there."""
+    assert problems
+    for problem in problems:
+        assert problem.path.startswith("architecture."), problem
+        said = {*re.findall(r"\w+", f"{problem.path} {problem.message}"), *re.findall(r"'(.*?)'", problem.message)}
+        assert names & {*said, problem.path.removeprefix("architecture.layers.")}, problem
+
+
 def check(seed):
     """Whether the graph of that seed was built, whether it was stacked; why not."""
     drawing = Drawing(seed)
@@ -275,13 +284,7 @@ def check(seed):
         model = built(text, data)
     except ConfigError as error:
         names = {*map(str, text["layers"]), *drawing.inputs, *drawing.targets, *drawing.blocks}
-        assert error.problems
-        for problem in error.problems:
-            said = set(re.findall(r"\w+", f"{problem.path} {problem.message}")) | set(
-                re.findall(r"'(.*?)'", problem.message)
-            )
-            assert problem.path.startswith("architecture."), problem
-            assert names & said or problem.path.removeprefix("architecture.layers.") in names, problem
+        assert_names_nodes(error.problems, names)
         return "refused", error.problems
     assert_runs(model.train(), data)
     assert_runs(model.eval(), data)

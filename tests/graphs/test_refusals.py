@@ -105,6 +105,10 @@ CASES = {
     "same_as: a list": ("layers: [{same_as: [a]}, output]", "layers.0.same_as", "expected the name of a node, received ['a']", ""),
     "trainable: a word": ("layers: [{name: dense, units: 2, trainable: never}, output]", "layers.0.trainable", "expected true or false, received 'never'", ""),
     "tokens": ("layers: [{name: dense, units: 2}, output]", "layers.0", "layer dense can't read tokens of shape (4,)", "embedding", spec({"x": InputSpec((4,), "tokens", vocabulary=9)})),
+    "wrong inside a layer": ("layers: {a: {name: time_distributed, layer: {name: dense, unit: 3, units: 2}}, last: output}", "layers.a.layer.unit",
+                             "no such argument", "Did you mean 'units'?", spec({"x": (4, 3)})),
+    "wrong inside a recurrent pair": ("layers: {a: {name: bidirectional, layer: {name: lstm, units: 2, activation: rely}}, last: output}", "layers.a.layer.activation",
+                                      "received 'rely'", "", spec({"x": (4, 3)})),
     "a single number": ("layers: [{name: dense, units: 2}, output]", "layers.0", "layer dense needs a last axis, received ()", "flatten", spec({"x": ()})),
     "too large to be counted": ("layers: [{name: dense, units: 100000000000000000000000}, output]", "layers.0", "layer dense can't be made", ""),
     # Blocks.
@@ -223,7 +227,9 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def test_the_screen(trained):
-    said = trained("layers: {a: {name: dens, units: 3}, b: {name: dense, units: three}, c: {name: add, inputs: [a, q]}, last: output}")
+    said = trained(
+        "layers: {a: {name: dens, units: 3}, b: {name: dense, units: three}, c: {name: add, inputs: [a, q]}, last: output}"
+    )
     assert "3 problems" in said
     assert "1. architecture.layers.c.inputs: no layer or input is called 'q'" in said
     assert "architecture.layers.a: no layer is called 'dens'\n   Did you mean 'dense'?" in said
