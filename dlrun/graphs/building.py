@@ -150,7 +150,7 @@ class Graph:
             return Part(node, None, shapes)
         last = recipe.last_activation if node.name in self.held_back else "linear"
         if last != "linear":
-            recipe = replace(recipe, arguments={**recipe.arguments, "activation": "linear"})
+            recipe = recipe.without_activation()
 
         def make(node: Node, given: list[Shape], problems: list[Problem]) -> Made:
             module = self._module(node, replace(recipe, path=node.path), given, problems)

@@ -35,7 +35,15 @@ class Recipe:
     def last_activation(self) -> str:
         """What the layer applies to all that it gives; recurrent ones use theirs within each step."""
         last = self.value("activation")
+        if self.name == "softmax" and self.value("axis") == -1:
+            return "softmax"
         return last if last in ACTIVATIONS and self.value("return_sequences") is None else "linear"
+
+    def without_activation(self) -> Recipe:
+        """The same layer but for its last activation."""
+        if self.name == "softmax":
+            return replace(self, name="activation", arguments={"activation": "linear"})
+        return replace(self, arguments={**self.arguments, "activation": "linear"})
 
     @property
     def merges(self) -> bool:

@@ -330,6 +330,16 @@ LAST = {
 }
 
 
+def test_a_last_layer_of_softmax_is_an_activation():
+    data = spec(targets={"y": CLASSES})
+    written, layer = (
+        built(f"layers: [{{name: dense, units: 3}}, {one}]", data)
+        for one in ("{name: activation, activation: softmax}", "softmax")
+    )
+    assert layer.output_activations == {"y": "softmax"}
+    torch.testing.assert_close(layer(rows(data, 4)), written(rows(data, 4)), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("case", LAST)
 def test_activation_of_the_last_layer_is_left_to_the_end(case):
     """Whatever gives the prediction, the loss can have what comes before its activation."""

@@ -214,12 +214,12 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setattr("dlrun.datasets.boston_housing.BostonHousing.load", None, raising=False)
     monkeypatch.setattr("dlrun.registry._plugin_dirs", [])
 
-    def train(text: str) -> str:
+    def train(text: str, *words: str) -> str:
         folder = project / "own" / "configs" / "task"
         folder.mkdir(parents=True, exist_ok=True)
         (project / "own" / "layers").mkdir(exist_ok=True)
         (folder / "mistaken.yaml").write_text(TASK + yaml.safe_dump({"architecture": yaml.safe_load(text)}))
-        assert main(["train", "--plugins", "own", "task=mistaken"]) == 2
+        assert main(["train", "--plugins", "own", "task=mistaken", *words]) == 2
         assert not Path("runs").exists()
         return capsys.readouterr().err
 
@@ -234,6 +234,14 @@ def test_the_screen(trained):
     assert "1. architecture.layers.c.inputs: no layer or input is called 'q'" in said
     assert "architecture.layers.a: no layer is called 'dens'\n   Did you mean 'dense'?" in said
     assert "Traceback" not in said
+
+
+def test_an_activation_that_the_loss_can_not_have(trained):
+    """There is no key `architecture.output_activation` here that a user could look for."""
+    said = trained(
+        "{layers: [{name: dense, units: 1, activation: relu}]}", "loss=binary_crossentropy", "dataset=points_2d"
+    )
+    assert "1. architecture: binary_crossentropy needs sigmoid as the last activation, the model has relu" in said
 
 
 @pytest.mark.parametrize(("text", "said"), [
