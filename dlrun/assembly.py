@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -96,7 +96,11 @@ def assemble(config: RunConfig) -> Parts:
     warnings: list[str] = []
     if probe is not None and loss is not None:
         found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
-        problems += found
+        taken = registry.arguments(registry.load("architecture", config.architecture.name))
+        for problem in found:
+            section, _, argument = problem.path.partition(".")
+            unknown = section == "architecture" and argument not in taken  # its last layer says it itself
+            problems.append(replace(problem, path=section) if unknown else problem)
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})

@@ -38,24 +38,23 @@ def build(
     problems: list[Problem] = []
     nodes = read(layers, list(spec.inputs), LAYERS, problems)
     nodes, ends = _ends(nodes, spec, outputs, problems)
-    graph = Graph(Library(blocks or {}, BLOCKS), LAYERS, problems, held_back=list(ends.values()))
+    library = Library(blocks or {}, BLOCKS)
+    problems += library.wrong()
+    graph = Graph(library, LAYERS, problems, held_back=list(ends.values()))
     inputs = {name: TensorSpec.of(given) for name, given in spec.inputs.items()}
     network, shapes = graph.build(nodes, inputs, list(ends.values()))
     for (target, name), shape in zip(ends.items(), shapes, strict=True):
         wanted = spec.targets[target]
-        expected = (
-            (wanted.units,) if wanted.problem in ("multiclass", "multilabel") or not wanted.shape else wanted.shape
-        )
-        if shape is not None and (shape.size != wanted.units or shape.encoding != "values" or shape.masked):
+        flat = (wanted.units,)
+        expected = flat if wanted.problem in ("multiclass", "multilabel") or not wanted.shape else wanted.shape
+        if shape is not None and shape not in (TensorSpec(flat), TensorSpec(expected), TensorSpec(wanted.shape)):
             message = f"'{name}' gives {shape}, the target '{target}' needs {TensorSpec(expected)}"
             problems.append(
                 Problem(f"{LAYERS} (outputs)", message, "let a layer of {name: output} follow: it has the right size")
             )
     if problems or network is None:
         raise ConfigError(problems)
-    activations: dict[str, Any] = {
-        target: graph.parts[name.partition(".")[0]].activation for target, name in ends.items()
-    }
+    activations: dict[str, Any] = {target: graph.activation(name) for target, name in ends.items()}
     return GraphModel(network, spec, ends, activations)
 
 
@@ -68,13 +67,17 @@ def _ends(
         if named not in spec.targets:
             hint = f"{nearest(named, spec.targets)} {available(spec.targets)}".strip()
             problems.append(Problem("architecture.outputs", f"no target '{named}' in the data", hint))
+    ends = {target: name for target, name in ends.items() if target in spec.targets}
     filled = []
     for node in nodes:
         if node.kind == "output":
             target = _target(node, spec, problems)
-            if target in ends:
+            if target is None:
+                node = replace(node, wrong=True)
+            elif target in ends:
                 problems.append(Problem(node.path, f"two layers give '{target}': {ends[target]} and {node.name}"))
-            elif target is not None:
+                node = replace(node, wrong=True)
+            else:
                 ends[target] = node.name
                 arguments = {k: v for k, v in node.described.items() if k != "target"}
                 of_data = {
@@ -99,14 +102,14 @@ def _target(node: Node, spec: DataSpec, problems: list[Problem]) -> str | None:
     named = node.described.get("target", node.name if node.name in spec.targets else None)
     if named is None and len(spec.targets) == 1:
         return next(iter(spec.targets))
-    if named not in spec.targets:
+    if not isinstance(named, str) or named not in spec.targets:
         hint = f"{nearest(str(named), spec.targets)} {available(spec.targets)}".strip()
         message = (
             f"no target '{named}' in the data" if named else f"the data have {len(spec.targets)} targets: name one"
         )
         problems.append(Problem(f"{node.path}.target", message, hint))
         return None
-    return str(named)
+    return named
 
 
 class GraphModel(Network):

@@ -11,6 +11,7 @@ import yaml
 
 from dlrun import registry
 from dlrun.errors import ConfigError, Problem, available, nearest
+from dlrun.graphs import nodes
 
 KEYS = ("parameters", "inputs", "layers", "outputs")
 
@@ -39,13 +40,13 @@ class Block:
             for name in arguments
             if name not in known
         ]
-        values = {**known, **arguments}
+        values = {**known, **{name: value for name, value in arguments.items() if name in known}}
         problems += [
             Problem(path, f"block '{self.name}' needs its parameter '{name}'", f"set {path}.{name}=…")
             for name, value in values.items()
             if value is None
         ]
-        layers = _replaced(self.layers, values, self.path, problems)
+        layers = _replaced(self.layers, values, f"{self.path}.layers", problems)
         if problems:
             raise ConfigError(problems)
         return layers
@@ -70,6 +71,16 @@ class Library:
     def __init__(self, own: Mapping[str, Any], path: str):
         self.own, self.path = {str(name): one for name, one in own.items()}, path
         self.files = files()
+
+    def wrong(self) -> list[Problem]:
+        """What is wrong with the architecture's own blocks, used or not."""
+        problems: list[Problem] = []
+        for name in self.own:
+            try:
+                self.get(name)
+            except ConfigError as error:
+                problems += error.problems
+        return problems
 
     def names(self) -> list[str]:
         """Every block there is."""
@@ -101,6 +112,8 @@ def _block(name: str, written: Any, path: str) -> Block:
         for key in written
         if key not in KEYS
     ]
+    if name == "output" or name in registry.names("layer"):
+        problems.append(Problem(path, f"'{name}' is the name of a layer, too", "call the block something else"))
     names: dict[str, tuple[str, ...]] = {}
     for key, default in (("inputs", ("x",)), ("outputs", ())):
         given = written.get(key, default)
@@ -112,6 +125,12 @@ def _block(name: str, written: Any, path: str) -> Block:
     parameters = written.get("parameters") or {}
     if not isinstance(parameters, Mapping):
         problems.append(Problem(f"{path}.parameters", f"expected names with defaults, received {parameters!r}"))
+        parameters = {}
+    problems += [
+        Problem(f"{path}.parameters.{key}", f"'{key}' is what any layer may say", "call the parameter something else")
+        for key in parameters
+        if key in ("name", *nodes.KEYS)
+    ]
     if problems:
         raise ConfigError(problems)
     plain = {str(key): value for key, value in parameters.items()}

@@ -25,7 +25,7 @@ class Node:
 
     described: its name and arguments; empty where it has those of another node. inputs: what it reads, each a node, an
     input, or `block.node` for one of several outputs of a block. same_as: the node whose weights it has. path: where
-    it stands, for messages.
+    it stands, for messages. wrong: it can't be read, which has been said; its name is known all the same.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Node:
     inputs: tuple[str, ...]
     same_as: str | None = None
     trainable: bool = True
+    wrong: bool = False
 
     @property
     def kind(self) -> str:
@@ -48,7 +49,7 @@ class Node:
 
 
 def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem]) -> list[Node]:
-    """All nodes in the order written; what can't be read is left out and added to `problems`.
+    """All nodes in the order written; what can't be read is marked as wrong and added to `problems`.
 
     layers: a mapping from names to layers, or a list of layers, which are then called by their kind and a number. A
     layer without arguments may be its name alone. What says no `inputs` reads the node before it, the first one the
@@ -69,9 +70,10 @@ def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem])
     nodes: list[Node] = []
     before: str | None = inputs[0] if len(inputs) == 1 else None
     for name, where, one in written:
-        node = _node(name, where, {"name": one} if isinstance(one, str) else one, before, inputs, problems)
-        if node:
-            nodes.append(node)
+        found: list[Problem] = []
+        node = _node(name, where, {"name": one} if isinstance(one, str) else one, before, inputs, found)
+        nodes.append(Node(name, where, {}, (), wrong=True) if node is None else node)
+        problems += found
         before = name
     return nodes
 
@@ -82,6 +84,7 @@ def numbered(layers: list[Any]) -> dict[str, Any]:
     named = {}
     for one in layers:
         kind = str(one if isinstance(one, str) else one.get("name", "layer") if isinstance(one, Mapping) else "layer")
+        kind = kind if NAME.fullmatch(kind) else "layer"  # what is wrong with it is said where it is looked up
         counts[kind] = counts.get(kind, 0) + 1
         named[f"{kind}_{counts[kind]}"] = one
     return named
@@ -108,8 +111,8 @@ def _node(
         for key, value in own.items()
         if not isinstance(value, KEYS[key]) or (isinstance(value, list) and not all(isinstance(v, str) for v in value))
     ]
-    if "same_as" in own and given:
-        extra = ", ".join(given)
+    extra = ", ".join([*given, *(["trainable"] if "trainable" in own else [])])
+    if "same_as" in own and extra:
         wrong.append(Problem(path, f"a layer that is the same as '{own['same_as']}' has no more of its own: {extra}"))
     read = own.get("inputs", before)
     if read is None:
@@ -128,9 +131,9 @@ def _expected(key: str) -> str:
     return {"inputs": "a name or a list of names", "same_as": "the name of a node", "trainable": "true or false"}[key]
 
 
-def unknown(reference: str, known: Sequence[str], path: str) -> Problem:
+def unknown(reference: str, known: Sequence[str], path: str, what: str = "layer or input") -> Problem:
     """A name that no node has."""
     there = ", ".join(known)
     return Problem(
-        path, f"no layer or input is called '{reference}'", f"{nearest(reference, known)} there are: {there}".strip()
+        path, f"no {what} is called '{reference}'", f"{nearest(reference, known)} there are: {there}".strip()
     )

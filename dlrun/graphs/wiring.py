@@ -21,11 +21,11 @@ def ordered(
     by_name = {node.name: node for node in nodes}
     known = [*inputs, *by_name]
     for node in nodes:
-        lost = [name for name in node.inputs if source(name) not in known]
+        lost = [name for name in node.inputs if source(name) not in known and name not in known]
         problems += [unknown(name, known, f"{node.path}.inputs") for name in lost]
         if node.same_as is not None and node.same_as not in by_name:
-            problems.append(unknown(node.same_as, list(by_name), f"{node.path}.same_as"))
-        elif node.same_as is not None and by_name[node.same_as].same_as is not None:
+            problems.append(unknown(node.same_as, list(by_name), f"{node.path}.same_as", "layer"))
+        elif node.same_as not in (None, node.name) and by_name[str(node.same_as)].same_as is not None:
             problems.append(
                 Problem(f"{node.path}.same_as", f"'{node.same_as}' is itself the same as another", "name that one")
             )
@@ -45,7 +45,12 @@ def ordered(
 
 def needs(node: Node) -> list[str]:
     """The names of nodes and inputs that must be there before it."""
-    return [source(name) for name in node.inputs] + ([node.same_as] if node.same_as else [])
+    return read(node) + ([node.same_as] if node.same_as else [])
+
+
+def read(node: Node) -> list[str]:
+    """The names of nodes and inputs whose values it takes."""
+    return [source(name) for name in node.inputs]
 
 
 def _cycle(waiting: list[Node], by_name: dict[str, Node]) -> Problem:
@@ -72,8 +77,8 @@ def _loose(
         name = todo.pop()
         if name not in used:
             used.add(name)
-            todo += needs(by_name[name]) if name in by_name else []
-    ends = [node for node in nodes if node.name not in used and not any(node.name in needs(n) for n in nodes)]
+            todo += read(by_name[name]) if name in by_name else []
+    ends = [node for node in nodes if node.name not in used and not any(node.name in read(n) for n in nodes)]
     problems = [
         Problem(
             node.path,

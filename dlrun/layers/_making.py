@@ -13,6 +13,7 @@ from torch import nn
 from dlrun import registry
 from dlrun.arguments import bound
 from dlrun.errors import ConfigError, Problem, nearest
+from dlrun.layers._activations import ACTIVATIONS
 from dlrun.layers._spec import TensorSpec
 
 Inputs = TensorSpec | list[TensorSpec]
@@ -32,6 +33,20 @@ class Recipe:
         return self.arguments.get(argument, default)
 
     @property
+    def last_activation(self) -> str:
+        """What the layer applies to all that it gives; recurrent ones use theirs within each step."""
+        last = self.value("activation")
+        if self.name == "softmax" and self.value("axis") == -1:
+            return "softmax"
+        return last if last in ACTIVATIONS and self.value("return_sequences") is None else "linear"
+
+    def without_activation(self) -> Recipe:
+        """The same layer but for its last activation."""
+        if self.name == "softmax":
+            return replace(self, name="activation", arguments={"activation": "linear"})
+        return replace(self, arguments={**self.arguments, "activation": "linear"})
+
+    @property
     def merges(self) -> bool:
         """Whether it reads several inputs."""
         return reads_several(self.name)
@@ -41,7 +56,7 @@ class Recipe:
         try:
             layer: nn.Module = registry.load("layer", self.name)(inputs, **self.arguments)
         except ConfigError as error:
-            found = [replace(p, path=self.path) if p.path == "architecture" else p for p in error.problems]
+            found = [replace(p, path=self.path + p.path.removeprefix("architecture")) for p in error.problems]
             raise ConfigError(found) from None
         except (TypeError, ValueError, RuntimeError, OverflowError) as error:
             # What a layer of the user's own did not look at, and sizes that torch can't count. What was fine without

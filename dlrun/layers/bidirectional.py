@@ -33,8 +33,8 @@ def build(inputs: TensorSpec, *, layer: dict[str, Any], merge_mode: MergeMode = 
     if "go_backwards" in layer:
         message = "layer bidirectional reads both ways, and its layer has go_backwards"
         raise ConfigError(Problem("architecture", message, "leave go_backwards out"))
-    ahead = make(inputs, layer, "architecture")
-    back = make(inputs, {**layer, "go_backwards": True}, "architecture")
+    ahead = make(inputs, layer, "architecture.layer")
+    back = make(inputs, {**layer, "go_backwards": True}, "architecture.layer")
     alone: TensorSpec = ahead.output  # type: ignore[assignment]
     units = alone.shape[-1] * (2 if merge_mode == "concat" else 1)
     return Bidirectional(ahead, back, merge_mode, TensorSpec((*alone.shape[:-1], units), masked=alone.masked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from dlrun.contracts import Bags, Column, Masked
+from dlrun.errors import ConfigError, Problem
 from dlrun.layers._activations import ACTIVATIONS, Activation
 from dlrun.layers._affine import affine
 from dlrun.layers._embedding_sum import embedding_sum
@@ -29,10 +30,13 @@ def build(
 
     Multi-hot inputs (`Bags` of B rows over V words) give [B, units]: the same function of the same
     parameters as the 0/1 matrix [B, V] would, without making it. l1, l2: coefficients on the kernel, never
-    on the bias (4.4.2).
+    on the bias (4.4.2). Raises ConfigError on tokens, and where a row is a single number.
     """
     if inputs.encoding != "multi_hot":
         require_values(inputs, "dense", masked=True)
+    if not inputs.shape:
+        message = f"layer dense needs a last axis, received {inputs}"
+        raise ConfigError(Problem("architecture", message, "put a flatten layer before it"))
     shape = (inputs.shape[-1], units)
     kernel = nn.Parameter(initial(kernel_initializer, shape))
     bias = nn.Parameter(initial(bias_initializer, (units,))) if use_bias else None

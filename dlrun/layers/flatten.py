@@ -24,4 +24,4 @@ class Flatten(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[B, *shape] to [B, size]."""
-        return inputs.reshape(inputs.shape[0], *self.output.shape)
+        return inputs.flatten(1) if inputs.ndim > 1 else inputs.unsqueeze(1)

@@ -28,7 +28,7 @@ def build(inputs: TensorSpec, *, layer: dict[str, Any]) -> nn.Module:
     if reads_several(name):
         message = f"layer time_distributed can't apply {name}, which reads several inputs"
         raise ConfigError(Problem("architecture", message, "name a layer that reads one"))
-    inner = make(replace(inputs, shape=inputs.shape[1:], masked=False), layer, "architecture")
+    inner = make(replace(inputs, shape=inputs.shape[1:], masked=False), layer, "architecture.layer")
     made: TensorSpec = inner.output  # type: ignore[assignment]
     if made.masked:
         message = f"layer time_distributed can't apply {name} where it masks: the steps inside each step would be lost"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_shape_and_gradient(name, inputs, arguments, output):
     (values_of(y).square().sum() + (layer.penalty() if hasattr(layer, "penalty") else 0.0)).backward()
     read = [values_of(x) for x in given if values_of(x).is_floating_point()]
     assert all(p.grad is not None for p in [*read, *(p for p in layer.parameters() if p.requires_grad)])
+
+
+@each_case
+def test_what_it_was_made_for_is_not_used_when_it_runs(name, inputs, arguments, output):
+    """A graph may call it again on inputs of other sizes."""
+    layer = make(name, inputs, arguments)
+    layer.output = replace(layer.output, shape=())
+    assert values_of(layer(*drawn(inputs, [2]))).shape[0] == 2
 
 
 @each_case
