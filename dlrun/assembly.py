@@ -34,7 +34,8 @@ from dlrun.standardizing import standardized
 
 @dataclass
 class Parts:
-    """The built components of a run. model: from a seed to a model with fresh weights."""
+    """The built components of a run. model: from a seed to a model with its first weights. content: a text that changes
+    with what the model reads from files."""
 
     dataset: Dataset
     model: Callable[[int], nn.Module]
@@ -47,6 +48,7 @@ class Parts:
     step: Callable[[Ensemble, OptimizerSpec], Step]
     callbacks: Callable[[], dict[str, Callback]]
     warnings: list[str]
+    content: str | None
     unstackable: str | None
     uncompilable: str | None
 
@@ -115,7 +117,7 @@ def assemble(config: RunConfig) -> Parts:
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),
-        warnings, reason, not_compiled,
+        warnings, _content(probe), reason, not_compiled,
     )  # fmt: skip
 
 
@@ -145,6 +147,12 @@ class _Builder:
             name: self.attempt(f"{group}.{name}", registry.load(group, name), *context, **args)
             for name, args in parts.items()
         }
+
+
+def _content(model: nn.Module) -> str | None:
+    """What parts of the model say of files that they were made from."""
+    found = [text for part in model.modules() if (text := getattr(part, "fingerprint", None))]
+    return " ".join(found) or None
 
 
 def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:

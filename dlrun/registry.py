@@ -39,6 +39,9 @@ PACKAGES = {
 EVERY = {**PACKAGES, "layer": "layers"}
 """Layers have names, too, but no group in the configuration: they stand inside an architecture."""
 
+BLOCKS = "blocks"
+"""Folder of `dlrun/` and of plugins for graphs to be used like layers: YAML, not code."""
+
 HERE = Path(__file__).parent
 _plugin_dirs: list[Path] = []
 
@@ -46,7 +49,7 @@ _plugin_dirs: list[Path] = []
 def add_plugins(folder: str | Path) -> None:
     """Let the files of `folder/<package>/` be named. Raises ConfigError when there is nothing to name."""
     path = Path(folder).expanduser().resolve()
-    known = sorted(EVERY.values())
+    known = sorted([*EVERY.values(), BLOCKS])
     if not any((path / package).is_dir() for package in known):
         raise ConfigError(
             Problem("--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'")

@@ -14,6 +14,7 @@ from dlrun.graphs.blocks import Library
 from dlrun.graphs.building import Graph
 from dlrun.graphs.network import Network
 from dlrun.graphs.nodes import Node, read
+from dlrun.graphs.weights import load
 from dlrun.layers._activations import ACTIVATIONS, Activation
 from dlrun.layers._head import LAST_ACTIVATION, shaped
 from dlrun.layers._spec import TensorSpec
@@ -27,13 +28,14 @@ def build(
     layers: dict[str, Any] | list[Any],
     outputs: dict[str, str] | None = None,
     blocks: dict[str, Any] | None = None,
+    weights: str | None = None,
 ) -> nn.Module:
     """The book's section 7.1; docs/graphs.md has the language.
 
     layers: names with layers, or a list of layers of which each reads the one before it. outputs: target to the node
     that gives its prediction; not needed for the last node where there is one target, nor for a layer called `output`,
-    which takes units and activation from the data. blocks: graphs with parameters, to be used like layers. Raises
-    ConfigError with all that is wrong.
+    which takes units and activation from the data. blocks: graphs with parameters, to be used like layers. weights: a
+    file to begin with, see `graphs/weights.py`. Raises ConfigError with all that is wrong.
     """
     problems: list[Problem] = []
     nodes = read(layers, list(spec.inputs), LAYERS, problems)
@@ -56,7 +58,10 @@ def build(
     activations: dict[str, Any] = {
         target: graph.parts[name.partition(".")[0]].activation for target, name in ends.items()
     }
-    return GraphModel(list(spec.inputs), network, spec, activations)
+    model = GraphModel(list(spec.inputs), network, spec, activations)
+    if weights is not None:
+        model.fingerprint = load(model, weights)
+    return model
 
 
 def _ends(
@@ -110,7 +115,10 @@ def _target(node: Node, spec: DataSpec, problems: list[Problem]) -> str | None:
 
 
 class GraphModel(Network):
-    """A network from inputs by name to outputs by name. output_activations: as in `Head`."""
+    """A network from inputs by name to outputs by name. output_activations: as in `Head`. fingerprint: of the file
+    that its weights are from, if any; part of a run's signature."""
+
+    fingerprint: str | None = None
 
     def __init__(self, inputs: list[str], network: Network, spec: DataSpec, activations: dict[str, Activation]):
         super().__init__(dict(network.named_children()), network._plan, network._results, network.outputs)
