@@ -99,6 +99,7 @@ def assemble(config: RunConfig) -> Parts:
     if probe is not None and loss is not None:
         found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
         problems += found
+    content = _content(probe) if probe is not None else None
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
@@ -117,7 +118,7 @@ def assemble(config: RunConfig) -> Parts:
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),
-        warnings, _content(probe), reason, not_compiled,
+        warnings, content, reason, not_compiled,
     )  # fmt: skip
 
 

@@ -73,10 +73,8 @@ def find(path: str) -> Path:
         if place.is_file():
             return place
     tried = ", ".join(map(str, dict.fromkeys(places)))
-    near = nearest(
-        Path(path).name, [f.name for place in places if place.parent.is_dir() for f in place.parent.iterdir()]
-    )
-    hint = f"{near} DLRUN_MIRROR may name a folder that has weights/{path}".strip()
+    there = [file.name for place in places if place.parent.is_dir() for file in place.parent.iterdir()]
+    hint = f"{nearest(Path(path).name, there)} DLRUN_MIRROR may name a folder that has weights/{path}".strip()
     raise ConfigError(Problem(PATH, f"no such file: {tried}", hint))
 
 
