@@ -64,13 +64,15 @@ def plugin_dirs() -> list[Path]:
 
 
 def code() -> list[Path]:
-    """Every Python file that a component may be made of: ours, those of the plugins, those of installed packages."""
+    """Every file that a component may be made of, ours, those of the plugins and of installed packages: Python, and the
+    YAML of blocks."""
     folders, files = [HERE, *_plugin_dirs], []
     for top in {point.module.partition(".")[0] for group in EVERY for point in _entry_points(group).values()}:
         spec = importlib.util.find_spec(top)
         folders += [Path(folder) for folder in (spec and spec.submodule_search_locations) or []]
         files += [Path(spec.origin)] if spec and spec.origin and not spec.submodule_search_locations else []
-    return sorted({*files, *(path for folder in folders for path in folder.rglob("*.py"))})
+    written = [path for folder in folders for kind in ("*.py", f"{BLOCKS}/*.yaml") for path in folder.rglob(kind)]
+    return sorted({*files, *written})
 
 
 def names(group: str) -> list[str]:

@@ -25,7 +25,7 @@ LAYERS, BLOCKS = "architecture.layers", "architecture.blocks"
 def build(
     spec: DataSpec,
     *,
-    layers: dict[str, Any] | list[Any],
+    layers: dict[str, Any] | list[Any] | None = None,
     outputs: dict[str, str] | None = None,
     blocks: dict[str, Any] | None = None,
     weights: str | None = None,
@@ -37,6 +37,9 @@ def build(
     which takes units and activation from the data. blocks: graphs with parameters, to be used like layers. weights: a
     file to begin with, see `graphs/weights.py`. Raises ConfigError with all that is wrong.
     """
+    if layers is None:  # the YAML's: a task may then write a list as well as a mapping in its place
+        hint = "such as architecture.layers=[{name: dense, units: 32},{name: output}]"
+        raise ConfigError(Problem(LAYERS, "a graph needs layers, and none are given", hint))
     problems: list[Problem] = []
     nodes = read(layers, list(spec.inputs), LAYERS, problems)
     nodes, ends = _ends(nodes, spec, outputs, problems)

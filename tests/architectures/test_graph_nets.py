@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from _nets import net, theirs
 from safetensors.torch import save_file
 from torch import nn
 
+from dlrun.cli import main
+from dlrun.compose import Composer
 from dlrun.layers.batch_normalization import BatchNormalization
 
+ROOT = Path(__file__).parent.parent.parent
 NETS = {"resnet18": 11_689_512, "mobilenet_v2": 3_504_872, "inception_v3_stem": None}
 SIZE = 75
 
@@ -82,15 +87,45 @@ def batch_norms(model: nn.Module) -> list[nn.Module]:
 
 
 def test_real_weights_know_the_books_elephant(mirror):
-    """Scores as in the mirror's notes; preprocessing as in the file."""
-    import numpy as np
-    from PIL import Image
+    """Scores as in the mirror's notes."""
+    script = runpy.run_path(str(ROOT / "experiments" / "pretrained_weights" / "elephant.py"))
+    names, scores = zip(*script["best"](mirror, "creative_commons_elephant.jpg"), strict=True)
+    assert names == ("African_elephant", "tusker", "water_buffalo")
+    assert scores == pytest.approx([0.74, 0.07, 0.03], abs=0.02)
 
-    names = json.loads((mirror / "weights" / "imagenet_class_index.json").read_text())
-    picture = Image.open(mirror / "images" / "creative_commons_elephant.jpg").convert("RGB").resize((224, 224))
-    x = torch.from_numpy(np.asarray(picture, dtype=np.float32) / 127.5 - 1.0)[None]
-    with torch.no_grad():
-        scores = net("mobilenet_v2", 224, weights="mobilenet_v2.safetensors").eval()({"image": x})["class"][0]
-    best = [(names[str(int(i))][1], float(scores[i])) for i in scores.argsort(descending=True)[:3]]
-    assert [name for name, _ in best] == ["African_elephant", "tusker", "water_buffalo"]
-    assert [score for _, score in best] == pytest.approx([0.74, 0.07, 0.03], abs=0.02)
+
+@pytest.fixture
+def task(tmp_path):
+    """From the layers of a graph, as a task's YAML says them, to a composer that knows the task."""
+
+    def task(layers: str) -> Composer:
+        (tmp_path / "task").mkdir()
+        (tmp_path / "task" / "own.yaml").write_text(
+            "# @package _global_\ndefaults: [override /dataset: points_2d, override /architecture: graph]\n"
+            f"architecture: {{layers: {layers}}}\n"
+        )
+        return Composer([tmp_path])
+
+    return task
+
+
+@pytest.mark.parametrize("layers", ["[{name: output}]", "{last: {name: output}}"])
+def test_a_tasks_layers_are_a_list_or_a_mapping(layers, task):
+    composed = task(layers).compose(["task=own"])
+    assert not composed.problems
+    assert composed.config.architecture.layers == yaml.safe_load(layers)
+
+
+def test_a_graph_without_layers_says_so(capsys, project):
+    assert main(["show", "dataset=points_2d", "architecture=graph"]) == 2
+    assert "architecture.layers: a graph needs layers" in capsys.readouterr().err
+
+
+def test_what_a_task_says_of_another_graph_is_dropped(task):
+    """As for any other component that the command line chooses in place of the task's."""
+    composer = task("{a: {name: dense, units: 3}, b: {name: output}}")
+    own = composer.compose(["task=own", "architecture=graph"])
+    assert "a" in own.config.architecture.layers
+    chosen = composer.compose(["task=own", "architecture=graph_resnet18"])
+    assert chosen.config.architecture == composer.compose(["architecture=graph_resnet18"]).config.architecture
+    assert not chosen.problems
