@@ -252,7 +252,7 @@ BELOW = {
     "architectures": {"layers", "graphs"},
     "graphs": {"layers"},
     "losses": {"layers"},
-    "guards": {"layers"},
+    "guards": {"layers", "architectures"},
     "metrics": {"losses"},
     "steps": {"optimizers"},
 }

@@ -37,9 +37,6 @@ def build(
     which takes units and activation from the data. blocks: graphs with parameters, to be used like layers. weights: a
     file to begin with, see `graphs/weights.py`. Raises ConfigError with all that is wrong.
     """
-    if layers is None:  # the YAML's: a task may then write a list as well as a mapping in its place
-        hint = "such as architecture.layers=[{name: dense, units: 32},{name: output}]"
-        raise ConfigError(Problem(LAYERS, "a graph needs layers, and none are given", hint))
     problems: list[Problem] = []
     nodes = read(layers, list(spec.inputs), LAYERS, problems)
     nodes, ends = _ends(nodes, spec, outputs, problems)
@@ -61,7 +58,7 @@ def build(
     activations: dict[str, Any] = {
         target: graph.parts[name.partition(".")[0]].activation for target, name in ends.items()
     }
-    model = GraphModel(list(spec.inputs), network, spec, activations)
+    model = GraphModel(network, spec, ends, activations)
     if weights is not None:
         model.fingerprint = load(model, weights)
     return model
@@ -118,19 +115,25 @@ def _target(node: Node, spec: DataSpec, problems: list[Problem]) -> str | None:
 
 
 class GraphModel(Network):
-    """A network from inputs by name to outputs by name. output_activations: as in `Head`. fingerprint: of the file
-    that its weights are from, if any; part of a run's signature."""
+    """A network from inputs by name to outputs by name. ends: target to the node that gives it. output_activations:
+    target to the name of its last activation, for `losses._table.check`. fingerprint: of the file that its weights are
+    from, if any; part of a run's signature."""
 
     fingerprint: str | None = None
 
-    def __init__(self, inputs: list[str], network: Network, spec: DataSpec, activations: dict[str, Activation]):
-        super().__init__(dict(network.named_children()), network._plan, network._results, network.outputs)
-        self.inputs = inputs
+    def __init__(self, network: Network, spec: DataSpec, ends: dict[str, str], activations: dict[str, Activation]):
+        layers = dict(network.named_children())
+        super().__init__(network.inputs, network.nodes, layers, network._plan, network._results, network.outputs)
+        self.ends = ends
         self.targets = {name: spec.targets[name] for name in activations}
         self.output_activations = activations
 
     def forward(self, inputs: Mapping[str, Column]) -> dict[str, Tensor]:
-        """inputs[name]: [B, *shape], or `Bags` of B rows; returns what `Head` does."""
+        """inputs[name]: [B, *shape], or `Bags` of B rows.
+
+        For each target `t`: `outputs[t]`, activated, and `outputs[t + "_logits"]`, the value before. Their shape is
+        [B] for binary and scalar regression, [B, classes] for multiclass and multilabel, [B, *shape] otherwise.
+        """
         found = super().forward(*[inputs[name] for name in self.inputs])
         outputs: dict[str, Tensor] = {}
         for (name, target), logits in zip(

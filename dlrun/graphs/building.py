@@ -11,7 +11,7 @@ from torch import nn
 
 from dlrun.errors import ConfigError, Problem
 from dlrun.graphs.blocks import Library
-from dlrun.graphs.network import Network, planned
+from dlrun.graphs.network import Network, Placed, planned
 from dlrun.graphs.nodes import Node, read, unknown
 from dlrun.graphs.wiring import ordered, source
 from dlrun.layers import _making, activation
@@ -47,6 +47,7 @@ class Graph:
     parts: dict[str, Part] = field(default_factory=dict)
     layers: dict[str, nn.Module] = field(default_factory=dict)
     steps: list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     count: int = 0
@@ -56,7 +57,6 @@ class Graph:
     ) -> tuple[Network | None, list[Shape]]:
         """The module and the shapes of its outputs, which are nodes, or `block.node`. What is wrong is added to
         `problems`, and then there is no module."""
-        before = len(self.problems)
         known = [node.name for node in nodes]
         self.problems += [
             unknown(name, known, f"{self.path} (outputs)") for name in outputs if source(name) not in known
@@ -73,11 +73,13 @@ class Graph:
             if name not in self.shapes and source(name) in self.parts:
                 self._several(name, f"{self.path} (outputs)")
         shapes = [self.shapes.get(name) for name in outputs]
-        if len(self.problems) > before or None in shapes:
+        if self.problems or None in shapes:
             return None, shapes
         found = [self.numbers[name] for name in outputs]
         plan = planned(self.steps, found, len(inputs))
-        return Network(self.layers, plan, found, [shape for shape in shapes if shape is not None]), shapes
+        given = {name: shape for name, shape in inputs.items() if shape is not None}
+        made = {name: shape for name, shape in zip(outputs, shapes, strict=True) if shape is not None}
+        return Network(given, self.placed, self.layers, plan, found, made), shapes
 
     def _value(self, name: str, shape: Shape) -> int:
         self.numbers[name], self.shapes[name] = self.count, shape
@@ -102,6 +104,13 @@ class Graph:
                 if not node.trainable:
                     part.module.requires_grad_(False)
             self.steps.append((part.module, tuple(numbers), tuple(made)))
+            kind = node.kind or self.placed_kind(node.same_as)
+            outputs = [shape for shape in part.outputs.values() if shape is not None]
+            self.placed.append(Placed(node.name, kind, node.inputs, outputs, node.same_as, node.written()))
+
+    def placed_kind(self, name: str | None) -> str:
+        """The kind of a node that was built."""
+        return next(node.kind for node in self.placed if node.name == name)
 
     def _several(self, name: str, path: str) -> None:
         """`name` is no value: it is a block with several outputs, or one that it does not have."""

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from dlrun.layers._spec import TensorSpec
 
+
+class Placed(NamedTuple):
+    """A node as a reader knows it. kind: name of the layer or block. reads: nodes and inputs. same_as: the node whose
+    weights it has. written: as YAML has it, with nothing left out."""
+
+    name: str
+    kind: str
+    reads: tuple[str, ...]
+    outputs: list[TensorSpec]
+    same_as: str | None
+    written: dict[str, Any]
+
+
 Step = tuple[nn.Module, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 class Network(nn.Module):
-    """Layers by name, run one after another. outputs: what comes out, in order; `output` where it is one.
+    """Layers by name, run one after another. inputs, outputs: what goes in and what comes out, by name.
 
     A value has a number: first the inputs', then those of each step, in order. plan: which layer reads which numbers,
-    makes which, and which are not needed after it.
+    makes which, and which are not needed after it. nodes: in the same order, for those who want to read it.
     """
 
     def __init__(
-        self, layers: dict[str, nn.Module], plan: list[Step], results: Sequence[int], outputs: list[TensorSpec]
+        self,
+        inputs: dict[str, TensorSpec],
+        nodes: list[Placed],
+        layers: dict[str, nn.Module],
+        plan: list[Step],
+        results: Sequence[int],
+        outputs: dict[str, TensorSpec],
     ):
         super().__init__()
         for name, layer in layers.items():
             self.add_module(name, layer)
+        self.inputs, self.nodes = inputs, nodes
         self._plan, self._results = plan, tuple(results)
         self._size = 1 + max([*self._results, *(n for step in plan for n in (*step[1], *step[2]))])
         self.outputs = outputs
-        if len(outputs) == 1:
-            self.output = outputs[0]
 
     def forward(self, *inputs: Any) -> Any:
         """One argument per input; returns the only output, or a tuple of them."""
@@ -45,6 +63,16 @@ class Network(nn.Module):
                 values[i] = None
         results = self._results
         return values[results[0]] if len(results) == 1 else tuple(values[i] for i in results)
+
+    def bottlenecks(self) -> list[Placed]:
+        """The layers that everything passes through, those that give an output left out."""
+        names = {layer: name for name, layer in self.named_children()}
+        through, live = set(), set[int]()
+        for layer, read, made, spent in self._plan:
+            live = (live | set(read) | set(made)) - set(spent)
+            if live == set(made) and len(made) == 1 and made[0] not in self._results:
+                through.add(names.get(layer))
+        return [node for node in self.nodes if node.name in through]
 
 
 def planned(

@@ -14,9 +14,9 @@ from dlrun.errors import Problem, nearest
 KEYS = {"inputs": str | list, "same_as": str, "trainable": bool}
 """What any node may say beside its layer's arguments."""
 
-NAME = re.compile(r"[A-Za-z0-9_]+")
-TAKEN = {name for name in dir(nn.Module()) if not name.startswith("__")} | {"inputs", "outputs", "output"}
-"""Names that a module needs for itself, `output` as the name of a layer aside."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
+TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "ends", "nodes", "output_activations"}
+"""Names that the module needs for itself."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Node:
         """Name of the layer or block, or nothing where it is another node's."""
         return str(self.described.get("name", ""))
 
+    def written(self) -> dict[str, Any]:
+        """As YAML has it, with what it reads."""
+        reads = self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
+        own = {"same_as": self.same_as} if self.same_as else self.described
+        return {**own, "inputs": reads} | ({} if self.trainable else {"trainable": False})
+
 
 def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem]) -> list[Node]:
     """All nodes in the order written; what can't be read is left out and added to `problems`.
@@ -48,15 +54,18 @@ def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem])
     layer without arguments may be its name alone. What says no `inputs` reads the node before it, the first one the
     graph's only input.
     """
+    if not layers:
+        problems.append(
+            Problem(path, "expected layers, received none", "such as [{name: dense, units: 32}, {name: output}]")
+        )
+        return []
     if isinstance(layers, Mapping):
         written = [(str(name), f"{path}.{name}", one) for name, one in layers.items()]
     elif isinstance(layers, list):
-        written = _numbered(layers, path)
+        written = [(name, f"{path}.{i}", one) for i, (name, one) in enumerate(numbered(layers).items())]
     else:
         problems.append(Problem(path, f"expected a list or a mapping of layers, received {layers!r}"))
         return []
-    if not written:
-        problems.append(Problem(path, "expected layers, received none"))
     nodes: list[Node] = []
     before: str | None = inputs[0] if len(inputs) == 1 else None
     for name, where, one in written:
@@ -67,15 +76,15 @@ def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem])
     return nodes
 
 
-def _numbered(layers: list[Any], path: str) -> list[tuple[str, str, Any]]:
+def numbered(layers: list[Any]) -> dict[str, Any]:
     """`dense_1`, `dense_2`, … as in the book's summaries."""
     counts: dict[str, int] = {}
-    written = []
-    for i, one in enumerate(layers):
-        kind = one if isinstance(one, str) else one.get("name", "layer") if isinstance(one, Mapping) else "layer"
-        counts[str(kind)] = counts.get(str(kind), 0) + 1
-        written.append((f"{kind}_{counts[str(kind)]}", f"{path}.{i}", one))
-    return written
+    named = {}
+    for one in layers:
+        kind = str(one if isinstance(one, str) else one.get("name", "layer") if isinstance(one, Mapping) else "layer")
+        counts[kind] = counts.get(kind, 0) + 1
+        named[f"{kind}_{counts[kind]}"] = one
+    return named
 
 
 def _node(
@@ -84,7 +93,7 @@ def _node(
     if not isinstance(one, Mapping):
         problems.append(Problem(path, f"expected a layer such as {{name: dense, units: 32}}, received {one!r}"))
         return None
-    if not NAME.fullmatch(name) or name in TAKEN - {"output"}:
+    if not NAME.fullmatch(name) or name in TAKEN:
         problems.append(
             Problem(path, f"a layer can't be called '{name}'", "letters, digits and _ only; not a word of torch's")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +33,7 @@ class Recipe:
     @property
     def merges(self) -> bool:
         """Whether it reads several inputs."""
-        return "list" in str(registry.load("layer", self.name).__annotations__.get("inputs"))
+        return reads_several(self.name)
 
     def build(self, inputs: Inputs) -> nn.Module:
         """The layer on such inputs. Raises ConfigError."""
@@ -75,3 +76,11 @@ def make(inputs: Inputs, described: Mapping[str, Any], path: str) -> nn.Module:
 def offered(also: Iterable[str] = ()) -> str:
     """How to see all layers there are."""
     return f"`dlrun list layer` lists all {len(registry.names('layer')) + len(list(also))}"
+
+
+def reads_several(name: object) -> bool:
+    """Whether this is the name of a layer whose inputs are a list."""
+    if not isinstance(name, str) or name not in registry.names("layer"):
+        return False
+    inputs = inspect.signature(registry.load("layer", name)).parameters["inputs"]
+    return str(inputs.annotation).startswith("list")

@@ -25,6 +25,11 @@ CASES = {
     "inverted_bottleneck": ({"filters": 4, "expanded": 12}, (5, 5, 2), (5, 5, 4), 24 + 24 + 108 + 24 + 48 + 8),
     "inverted_bottleneck_down": ({"filters": 4, "expanded": 12}, (5, 5, 2), (3, 3, 4), 24 + 24 + 108 + 24 + 48 + 8),
     "inverted_residual": ({"filters": 2, "expanded": 12}, (5, 5, 2), (5, 5, 2), 24 + 24 + 108 + 24 + 24 + 4),
+    "xception": ({}, (64, 64, 3), (2, 2, 2048), 20_861_480 - 54_528),
+    "xception_convolution": ({"filters": 4}, (5, 5, 2), (3, 3, 4), 72 + 8),
+    "xception_separable": ({"filters": 4}, (5, 5, 2), (5, 5, 4), 18 + 8 + 8),
+    "xception_middle": ({"filters": 4}, (5, 5, 4), (5, 5, 4), 3 * (36 + 16 + 8)),
+    "xception_narrowing": ({"first": 4, "filters": 6}, (6, 6, 2), (3, 3, 6), 18 + 8 + 8 + 36 + 24 + 12 + 12 + 12),
 }
 """Arguments, shape in, shape out, parameters that train."""
 

@@ -118,7 +118,7 @@ def test_a_tasks_layers_are_a_list_or_a_mapping(layers, task):
 
 def test_a_graph_without_layers_says_so(capsys, project):
     assert main(["show", "dataset=points_2d", "architecture=graph"]) == 2
-    assert "architecture.layers: a graph needs layers" in capsys.readouterr().err
+    assert "architecture.layers: expected layers, received none" in capsys.readouterr().err
 
 
 def test_what_a_task_says_of_another_graph_is_dropped(task):
