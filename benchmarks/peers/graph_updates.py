@@ -53,9 +53,7 @@ class Dense(ByHand):
 
 class Siamese(ByHand):
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        left = self.pool(self.conv(inputs["left"]))
-        right = self.pool(self.conv(inputs["right"]))
-        return self.outputs(self.last(self.merged(left, right)))
+        return self.outputs(self.last(self.merged(self.lstm(inputs["left"]), self.lstm(inputs["right"]))))
 
 
 class Inception(ByHand):
@@ -74,15 +72,13 @@ CASES: dict[str, tuple[type[ByHand], dict[str, tuple[int, ...]], Any]] = {
         {"x": (13,)},
         [{"name": "dense", "units": 64, "activation": "relu"}] * 2 + [{"name": "output"}],
     ),
-    "siamese": (
+    "siamese LSTM": (
         Siamese,
         {"left": (20, 8), "right": (20, 8)},
         {
-            "conv": {"name": "conv1d", "inputs": "left", "filters": 16, "kernel_size": 5, "activation": "relu"},
-            "conv_right": {"same_as": "conv", "inputs": "right"},
-            "pool": {"name": "global_max_pooling1d", "inputs": "conv"},
-            "pool_right": {"same_as": "pool", "inputs": "conv_right"},
-            "merged": {"name": "concatenate", "inputs": ["pool", "pool_right"]},
+            "lstm": {"name": "lstm", "units": 32, "inputs": "left"},
+            "lstm_right": {"same_as": "lstm", "inputs": "right"},
+            "merged": {"name": "concatenate", "inputs": ["lstm", "lstm_right"]},
             "last": {"name": "output"},
         },
     ),
