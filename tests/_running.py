@@ -15,7 +15,7 @@ from dlrun.cli import main
 from dlrun.progress import Progress
 from dlrun.run_folder import RunFolder
 
-SMALL = ("task=imdb_dense", "dataset.source=sample", "trainer.epochs=3", "trainer.batch_size=256",
+SMALL = ("task=imdb_dense", "trainer.compile=never", "dataset.source=sample", "trainer.epochs=3", "trainer.batch_size=256",
          "trainer.plots=false", "architecture.units=[4]", "callbacks.checkpoint.every_seconds=0")  # fmt: skip
 """1500 training and 1000 validation rows: 6 updates an epoch."""
 
