@@ -15,11 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import folds, growth, imdb, mnist, stacking, startup, sweep
+from benchmarks import folds, graphs, growth, imdb, mnist, stacking, startup, sweep
 from benchmarks._measure import Result, Row
 
 HERE = Path(__file__).parent
-PARTS = ("startup", "imdb", "mnist", "stacking", "folds", "growth", "sweep")
+PARTS = ("startup", "imdb", "mnist", "stacking", "folds", "growth", "sweep", "graphs")
 OTHERS = ("keras", "jax", "tensorflow", "skorch", "lightning")
 BEGIN, END = "<!-- table: written by benchmarks/run.py -->", "<!-- end of table -->"
 
@@ -54,6 +54,7 @@ def main() -> int:
         "folds": lambda: folds.run(given.rounds, python, set(others)),
         "growth": lambda: growth.run(given.rounds),
         "sweep": lambda: sweep.run(given.rounds),
+        "graphs": lambda: graphs.run(given.rounds),
     }
     path = HERE / "results.json"
     suffix = (f", {given.threads} core" if given.threads else "") + (", sleeping" if given.sleep else "")

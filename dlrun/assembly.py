@@ -34,7 +34,8 @@ from dlrun.standardizing import standardized
 
 @dataclass
 class Parts:
-    """The built components of a run. model: from a seed to a model with fresh weights."""
+    """The built components of a run. model: from a seed to a model with its first weights. content: a text that changes
+    with what the model reads from files."""
 
     dataset: Dataset
     model: Callable[[int], nn.Module]
@@ -47,6 +48,7 @@ class Parts:
     step: Callable[[Ensemble, OptimizerSpec], Step]
     callbacks: Callable[[], dict[str, Callback]]
     warnings: list[str]
+    content: str | None
     unstackable: str | None
     uncompilable: str | None
 
@@ -101,6 +103,7 @@ def assemble(config: RunConfig) -> Parts:
             section, _, argument = problem.path.partition(".")
             unknown = section == "architecture" and argument not in taken  # its last layer says it itself
             problems.append(replace(problem, path=section) if unknown else problem)
+    content = _content(probe) if probe is not None else None
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
@@ -119,7 +122,7 @@ def assemble(config: RunConfig) -> Parts:
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),
-        warnings, reason, not_compiled,
+        warnings, content, reason, not_compiled,
     )  # fmt: skip
 
 
@@ -149,6 +152,12 @@ class _Builder:
             name: self.attempt(f"{group}.{name}", registry.load(group, name), *context, **args)
             for name, args in parts.items()
         }
+
+
+def _content(model: nn.Module) -> str | None:
+    """What parts of the model say of files that they were made from."""
+    found = [text for part in model.modules() if (text := getattr(part, "fingerprint", None))]
+    return " ".join(found) or None
 
 
 def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:

@@ -184,7 +184,7 @@ def _machine(device: str) -> dict[str, Any]:
 
 @cache
 def _code_digest(plugins: tuple[Path, ...]) -> str:
-    """Of every Python file that may have a say in an update."""
+    """Of every file that may have a say in an update."""
     digest = hashlib.sha256()
     for path in registry.code():
         digest.update(path.read_bytes())

@@ -107,9 +107,8 @@ class Composer:
         groups = [g for g in self.groups() if g in named and g != "task"]
         if not task or not groups:
             return []
-        of_task = self._hydra_compose([f"task={task}"], mode)[0]
-        chosen = self._hydra_compose(words, mode)[0]
-        return [g for g in groups if _component(of_task.get(g)) != _component(chosen.get(g))]
+        of_task, chosen = self._hydra_compose([f"task={task}"], mode), self._hydra_compose(words, mode)
+        return [g for g in groups if _option(g, *of_task) != _option(g, *chosen)]
 
     def _hydra_compose(self, words: list[str], mode: RunMode) -> tuple[DictConfig, dict[str, Any]]:
         """Composing takes a twentieth of a second, and the same choices are asked for again and again; words that only
@@ -214,9 +213,12 @@ class Composer:
         return (f"{group}={mended}" if mended else None), problems
 
 
-def _component(section: Any) -> Any:
-    """What tells one option of a group from another: its name, or the names in it."""
-    return section.get("name", sorted(section)) if isinstance(section, DictConfig) else section
+def _option(group: str, config: DictConfig, choices: dict[str, Any]) -> tuple[Any, Any]:
+    """What tells one option of a group from another: its name, or the names in it; and the YAML where it is one of
+    several of that name, as `graph_resnet18` is of `graph`."""
+    section, choice = config.get(group), choices.get(group)
+    name = section.get("name", sorted(section)) if isinstance(section, DictConfig) else section
+    return name, choice if str(choice).startswith(f"{name}_") else None
 
 
 def flatten(config: DictConfig, prefix: str = "") -> list[str]:

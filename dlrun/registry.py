@@ -39,6 +39,9 @@ PACKAGES = {
 EVERY = {**PACKAGES, "layer": "layers"}
 """Layers have names, too, but no group in the configuration: they stand inside an architecture."""
 
+BLOCKS = "blocks"
+"""Folder of `dlrun/` and of plugins for graphs to be used like layers: YAML, not code."""
+
 HERE = Path(__file__).parent
 _plugin_dirs: list[Path] = []
 
@@ -46,7 +49,7 @@ _plugin_dirs: list[Path] = []
 def add_plugins(folder: str | Path) -> None:
     """Let the files of `folder/<package>/` be named. Raises ConfigError when there is nothing to name."""
     path = Path(folder).expanduser().resolve()
-    known = sorted(EVERY.values())
+    known = sorted([*EVERY.values(), BLOCKS])
     if not any((path / package).is_dir() for package in known):
         raise ConfigError(
             Problem("--plugins", f"expected a folder with one of {', '.join(known)} in it, received '{folder}'")
@@ -61,13 +64,15 @@ def plugin_dirs() -> list[Path]:
 
 
 def code() -> list[Path]:
-    """Every Python file that a component may be made of: ours, those of the plugins, those of installed packages."""
+    """Every file that a component may be made of, ours, those of the plugins and of installed packages: Python, and the
+    YAML of blocks."""
     folders, files = [HERE, *_plugin_dirs], []
     for top in {point.module.partition(".")[0] for group in EVERY for point in _entry_points(group).values()}:
         spec = importlib.util.find_spec(top)
         folders += [Path(folder) for folder in (spec and spec.submodule_search_locations) or []]
         files += [Path(spec.origin)] if spec and spec.origin and not spec.submodule_search_locations else []
-    return sorted({*files, *(path for folder in folders for path in folder.rglob("*.py"))})
+    written = [path for folder in folders for kind in ("*.py", f"{BLOCKS}/*.yaml") for path in folder.rglob(kind)]
+    return sorted({*files, *written})
 
 
 def names(group: str) -> list[str]:

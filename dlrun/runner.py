@@ -49,6 +49,8 @@ def opening(config: RunConfig, overrides: list[str]) -> tuple[Run, AbstractConte
     more = {"init_from": origin.path.name} if origin else {}
     if content := getattr(parts.dataset, "fingerprint", None):
         more["data"] = content
+    if parts.content:
+        more["weights"] = parts.content
     folder = RunFolder(Path(config.runs_dir) / config.task / config.signature(**more))
     run = Run(config, overrides, parts, folder, device, origin)
     return run, lifecycle.opened(folder, config, overrides)

@@ -20,10 +20,18 @@ from dlrun.claims import read as read_experiment
 from dlrun.cli import main
 from dlrun.compose import CONFIGS
 from dlrun.config import TrainerConfig
+from dlrun.graphs import blocks
 from dlrun.results_block import BEGIN, END
 
 HERE = Path(registry.__file__).parent
 COMPONENTS = [(group, name) for group in registry.PACKAGES for name in registry.names(group)]
+VARIANTS = [
+    (group, name, file.stem)
+    for group, name in COMPONENTS
+    for file in sorted((CONFIGS / group).glob(f"{name}_*.yaml"))
+    if file.stem not in registry.names(group)
+]
+"""Further YAML of a component, called `<name>_…`: the same keys with other values, such as a whole net."""
 TASKS = sorted(f.stem for f in (CONFIGS / "task").glob("*.yaml"))
 SEVERAL = (
     "metrics",
@@ -51,8 +59,22 @@ def comment(file: Path) -> list[str]:
 
 @pytest.mark.parametrize("group", registry.PACKAGES)
 def test_a_name_is_a_file_and_a_yaml(group):
-    assert registry.names(group) == sorted(f.stem for f in (CONFIGS / group).glob("*.yaml"))
+    stems = {f.stem for f in (CONFIGS / group).glob("*.yaml")}
+    assert set(registry.names(group)) == stems - {variant for g, _, variant in VARIANTS if g == group}
     assert registry.names(group)
+
+
+@pytest.mark.parametrize(("group", "name", "variant"), VARIANTS)
+def test_a_variant_has_the_keys_of_its_component(group, name, variant):
+    assert list(read(group, variant)) == list(read(group, name))
+    assert read(group, variant)["name"] == name
+    assert 10 < len(comment(CONFIGS / group / f"{variant}.yaml")[0]) <= WIDEST
+
+
+def test_blocks_say_in_one_line_what_they_are():
+    for file in blocks.files().values():
+        assert 10 < len(comment(file)[0]) <= WIDEST, file
+        assert comment(file)[0].endswith(".")
 
 
 @pytest.mark.parametrize(("group", "name"), COMPONENTS)
@@ -220,6 +242,7 @@ MORE = {
     "baselines": {"picking"},
     "datasets/_download.py": {"console"},  # its progress bar
     "graphs/blocks.py": {"registry"},  # it lists files
+    "graphs/weights.py": {"datasets"},  # the mirrors of data have weights, too
     "layers/_making.py": {"arguments", "registry"},  # a layer may hold others, named in YAML
     "datasets": {"memory"},  # a table that does not fit is refused before it is read
 }

@@ -275,7 +275,8 @@ def test_show_says_what_is_wrong_before_it_reads_data(project, capsys):
 
 
 @pytest.mark.parametrize(
-    ("word", "group"), [("task", "task"), ("tasks", "task"), ("losses", "loss"), ("metrics", "metrics")]
+    ("word", "group"),
+    [("task", "task"), ("tasks", "task"), ("losses", "loss"), ("metrics", "metrics"), ("blocks", "block")],
 )
 def test_list_takes_a_group_or_its_plural(word, group, project, capsys):
     assert main(["list", word]) == 0

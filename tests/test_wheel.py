@@ -36,6 +36,7 @@ def test_a_wheel_works_away_from_the_checkout(tmp_path: Path) -> None:
     )  # fmt: skip
     assert where.stdout.startswith(str(target))
     assert "imdb_dense" in dlrun("list", "task")
+    assert "inception" in dlrun("list", "block")
     said = dlrun("train", "task=imdb_dense_final", "dataset.source=sample", "trainer.epochs=1", "evaluation.refit=1")
     assert "accuracy" in said
     assert "book" in said  # experiments/ came along

@@ -14,6 +14,7 @@ from dlrun.graphs.blocks import Library
 from dlrun.graphs.building import Graph
 from dlrun.graphs.network import Network
 from dlrun.graphs.nodes import Node, read
+from dlrun.graphs.weights import load
 from dlrun.layers._activations import ACTIVATIONS, Activation
 from dlrun.layers._head import LAST_ACTIVATION, shaped
 from dlrun.layers._spec import TensorSpec
@@ -27,13 +28,14 @@ def build(
     layers: dict[str, Any] | list[Any] | None = None,
     outputs: dict[str, str] | None = None,
     blocks: dict[str, Any] | None = None,
+    weights: str | None = None,
 ) -> nn.Module:
     """The book's section 7.1; docs/graphs.md has the language.
 
     layers: names with layers, or a list of layers of which each reads the one before it. outputs: target to the node
     that gives its prediction; not needed for the last node where there is one target, nor for a layer called `output`,
-    which takes units and activation from the data. blocks: graphs with parameters, to be used like layers. Raises
-    ConfigError with all that is wrong.
+    which takes units and activation from the data. blocks: graphs with parameters, to be used like layers. weights: a
+    file to begin with, see `graphs/weights.py`. Raises ConfigError with all that is wrong.
     """
     problems: list[Problem] = []
     nodes = read(layers, list(spec.inputs), LAYERS, problems)
@@ -55,7 +57,10 @@ def build(
     if problems or network is None:
         raise ConfigError(problems)
     activations: dict[str, Any] = {target: graph.activation(name) for target, name in ends.items()}
-    return GraphModel(network, spec, ends, activations)
+    model = GraphModel(network, spec, ends, activations)
+    if weights is not None:
+        model.fingerprint = load(model, weights)
+    return model
 
 
 def _ends(
@@ -114,7 +119,10 @@ def _target(node: Node, spec: DataSpec, problems: list[Problem]) -> str | None:
 
 class GraphModel(Network):
     """A network from inputs by name to outputs by name. ends: target to the node that gives it. output_activations:
-    target to the name of its last activation, for `losses._table.check`."""
+    target to the name of its last activation, for `losses._table.check`. fingerprint: of the file that its weights are
+    from, if any; part of a run's signature."""
+
+    fingerprint: str | None = None
 
     def __init__(self, network: Network, spec: DataSpec, ends: dict[str, str], activations: dict[str, Activation]):
         layers = dict(network.named_children())

@@ -18,10 +18,11 @@ from pathlib import Path
 from dlrun import console, registry
 from dlrun.commands._words import split_plugins, take
 from dlrun.errors import ConfigError, Problem, available, nearest
+from dlrun.graphs import blocks
 
 HERE = Path(__file__).parent.parent
-GROUPS = ["task", *sorted(registry.EVERY), "trainer"]
-PLURAL = {package: group for group, package in registry.EVERY.items()} | {"tasks": "task"}
+GROUPS = ["task", *sorted([*registry.EVERY, "block"]), "trainer"]
+PLURAL = {package: group for group, package in registry.EVERY.items()} | {"tasks": "task", "blocks": "block"}
 
 
 def main(words: list[str]) -> int:
@@ -51,6 +52,8 @@ def entries(group: str, dirs: list[Path]) -> dict[str, str]:
     found = {}
     for file in sorted(f for d in dirs for f in (d / group).glob("*.yaml")):
         found[file.stem] = first_comment(file)
+    if group == "block":
+        return {name: first_comment(file) for name, file in sorted(blocks.files().items())}
     if group in registry.EVERY:
         for name in registry.names(group):
             found[name] = found.get(name) or registry.describe(group, name)

@@ -100,7 +100,7 @@ class Library:
 
 def files() -> dict[str, Path]:
     """The blocks that are files, ours and those of `--plugins`."""
-    folders = [registry.HERE / "blocks", *(folder / "blocks" for folder in registry.plugin_dirs())]
+    folders = [folder / registry.BLOCKS for folder in (registry.HERE, *registry.plugin_dirs())]
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 

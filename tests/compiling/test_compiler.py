@@ -294,6 +294,17 @@ def test_code_is_a_part_of_the_key(installed, own, key, write, project, monkeypa
     assert key(*words) != before
 
 
+def test_blocks_are_a_part_of_the_key(write, project):
+    """They are YAML, and a config only names them."""
+    digests = []
+    for units in (2, 2, 3):
+        write("blocks/own.yaml", f"layers: [{{name: dense, units: {units}}}]")
+        registry.add_plugins(project / "own")
+        compiler._code_digest.cache_clear()
+        digests.append(compiler._code_digest(tuple(registry.plugin_dirs())))
+    assert digests[0] == digests[1] != digests[2]
+
+
 @pytest.mark.parametrize("stop", ["crash", "SIGTERM"])
 def test_stopped_and_resumed_equals_unbroken(stop, real, uncompiled, monkeypatch):
     """Bit for bit, by the library that is there: after a crash from the last epoch, after a signal from the last
