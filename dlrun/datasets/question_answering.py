@@ -15,8 +15,8 @@ from dlrun.datasets._files import Source
 from dlrun.types import Count
 
 TOPICS = 5  # of texts, and as many kinds of questions
-WORDS = 3  # that each of them has of its own
-SHARE = 0.6  # of the words of a sequence that are its topic's
+WORDS = 2  # that each of them has of its own
+SHARE = 0.7  # of the words of a sequence that are its topic's
 
 Vocabulary = Annotated[int, Field(gt=2 * TOPICS * WORDS)]
 """Numbers of words, 0 for padding among them: enough for the words that tell."""
@@ -98,8 +98,8 @@ def build(
     random: bool = False,
     source: Source = "real",
 ) -> QuestionAnswering:
-    """A text is about one of 5 topics and a question is of one of 5 kinds; each has three words of its own, which
-    are three in five of the sequence's. Topic and kind together make one of 25 answers, so whoever reads but one of
+    """A text is about one of 5 topics and a question is of one of 5 kinds; each has two words of its own, which
+    are seven in ten of the sequence's. Topic and kind together make one of 25 answers, so whoever reads but one of
     the two inputs is right in one row of five, and whoever reads none in one of 25.
 
     n: rows for training, and as many for the test. length: words in a text, and in a question. vocabulary: words are

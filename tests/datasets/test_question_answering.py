@@ -16,7 +16,7 @@ def data():
 
 
 def counts(rows, side):
-    """How often each word that tells occurs, [N, 30]."""
+    """How often each word that tells occurs, [N, 20]."""
     tokens = rows.inputs[side].numpy()
     return np.stack([(tokens == word).sum(1) for word in range(1, 2 * TOPICS * WORDS + 1)], 1)
 
