@@ -5,29 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from dlrun.assembly import Parts
 from dlrun.contracts import Bags, Column, Data, Dataset, InputSpec, TargetSpec
+from dlrun.graphs import summary
 
 MOST_COLUMNS = 30
 
 
-def layers(parts: Parts) -> tuple[str, list[str], list[list[Any]]]:
-    """Title, columns, and one row per layer: name, kind, output shape with the batch axis as None, parameters
-    (Keras's summary)."""
-    with torch.device("meta"):
-        model = parts.model(0)
-    rows = []
-    for name, module in model.named_modules():
-        if not hasattr(module, "output"):
-            continue
-        count = sum(p.numel() for p in module.parameters())
-        rows.append([name, type(module).__name__, _shape(module.output.shape), f"{count:,}"])
-    total, trainable = _count(model, False), _count(model, True)
-    title = f"Layers · {total:,} parameters, {trainable:,} trainable, {total - trainable:,} frozen"
-    return title, ["layer", "kind", "output shape", "parameters"], rows
+def layers(model: nn.Module, nested: bool = False) -> tuple[str, list[str], list[list[Any]]]:
+    """Title, columns, and one row per layer: name, kind, output shape with the batch axis as None, parameters, and what
+    it reads (Keras's summary)."""
+    found = list(summary.lines(model, nested))
+    trainable, frozen = summary.counts(model)
+    graph = any(line.reads for line in found)
+    rows = [
+        [line.path, line.kind, line.shape, f"{line.trainable + line.frozen:,}"]
+        + ([f"{line.frozen:,}" if line.frozen else ""] if frozen else [])
+        + ([line.reads] if graph else [])
+        for line in found
+    ]
+    columns = ["layer", "kind", "output shape", "parameters"] + ["frozen"] * bool(frozen) + ["reads"] * graph
+    title = f"Layers · {trainable + frozen:,} parameters, {trainable:,} trainable, {frozen:,} frozen"
+    return title, columns, rows
 
 
 def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]:
@@ -94,10 +94,6 @@ def _target(values: Tensor, target: TargetSpec) -> str:
     names = [target.labels[int(v)] if target.labels else str(int(v)) for v in labels]
     shown = ", ".join(f"{n} {c:,}" for n, c in list(zip(names, counts, strict=True))[:12])
     return f"{target.problem}, {target.classes} classes: {shown}"
-
-
-def _count(model: nn.Module, trainable: bool) -> int:
-    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable)
 
 
 def _shape(shape: Any, rows: int | None = None) -> str:

@@ -219,15 +219,17 @@ MORE = {
     "guards": {"guarding", "picking", "ledger", "run_folder", "registry"},  # they look at a whole run
     "baselines": {"picking"},
     "datasets/_download.py": {"console"},  # its progress bar
+    "graphs/blocks.py": {"registry"},  # it lists files
     "layers/_making.py": {"arguments", "registry"},  # a layer may hold others, named in YAML
     "datasets": {"memory"},  # a table that does not fit is refused before it is read
 }
 """What some parts may use beside the base."""
 
 BELOW = {
-    "architectures": {"layers"},
+    "architectures": {"layers", "graphs"},
+    "graphs": {"layers"},
     "losses": {"layers"},
-    "guards": {"layers"},
+    "guards": {"layers", "architectures"},
     "metrics": {"losses"},
     "steps": {"optimizers"},
 }

@@ -63,7 +63,7 @@ def test_what_a_state_holds(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert fit["callbacks"].keys() == {"schedule", "checkpoint", "early_stopping"}
     assert fit["step"].keys() == {"models", "slots", "rates"}
     assert [len(fit["step"][name]) for name in ("models", "slots")] == [4, 4]
-    assert fit["step"]["models"][0]["layers.0.kernel"].shape == (10_000, 4)  # as of a model alone
+    assert fit["step"]["models"][0]["dense_1.kernel"].shape == (10_000, 4)  # as of a model alone
     assert fit["step"]["slots"][0][0].keys() == {"step", "exp_avg", "exp_avg_sq"}
     assert "cpu" in fit["rng"]
 

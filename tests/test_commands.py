@@ -252,7 +252,7 @@ def test_show_prints_config_layers_and_data_and_writes_nothing(project, capsys):
     shown = capsys.readouterr().out
     assert yaml.safe_load(shown.partition("\n\n")[0])["architecture"]["units"] == [12]
     assert "9,550 parameters, 9,550 trainable, 0 frozen" in shown  # 784 x 12 + 12 + 12 x 10 + 10
-    for row in (r"Flatten +\(None, 784\) +0", r"Dense +\(None, 12\) +9,420", r"Dense +\(None, 10\) +130"):
+    for row in (r"flatten +\(None, 784\) +0", r"dense +\(None, 12\) +9,420", r"dense +\(None, 10\) +130"):
         assert re.search(row, shown)
     assert "loss: categorical_crossentropy on digit" in shown
     assert "Data · mnist · SAMPLE DATA" in shown

@@ -21,9 +21,9 @@ def main(run: Path) -> None:
     (weights,) = (run / "checkpoints").glob("*-last.safetensors")
     w = load_file(weights)
     x, _ = _data.imdb("test")
-    for layer in ("layers.0", "layers.1"):
+    for layer in ("dense_1", "dense_2"):
         x = np.maximum(x @ w[f"{layer}.kernel"] + w[f"{layer}.bias"], 0)
-    logits = x @ w["head.layers.0.kernel"] + w["head.layers.0.bias"]
+    logits = x @ w["output.kernel"] + w["output.bias"]
     dense = 1 / (1 + np.exp(-logits[:, 0]))
     assert len(predicted) == len(dense)
     print(np.abs(predicted - dense).max())

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from dlrun.contracts import Column, DataSpec
+from dlrun.architectures._family import family
+from dlrun.contracts import DataSpec
 from dlrun.errors import ConfigError, Problem
-from dlrun.layers import dense as dense_layer
-from dlrun.layers import dropout as dropout_layer
-from dlrun.layers import flatten
 from dlrun.layers._activations import Activation
-from dlrun.layers._head import Head, OutputActivation
+from dlrun.layers._head import OutputActivation
 from dlrun.layers._initializers import Initializer
-from dlrun.layers._spec import TensorSpec
 from dlrun.types import Count, NonNegative, Rate
 
 
@@ -47,27 +43,14 @@ def build(
     if problems:
         raise ConfigError(problems)
 
-    name, inputs = next(iter(spec.inputs.items()))
-    features = TensorSpec.of(inputs)
-    layers: list[nn.Module] = []
-    if len(features.shape) != 1:
-        layers.append(flatten.build(features))
-        features = TensorSpec((features.size,))
+    inputs = next(iter(spec.inputs.values()))
+    layers: list[dict[str, Any]] = [] if len(inputs.shape) == 1 else [{"name": "flatten"}]
     for i, width in enumerate(units):
-        layers.append(
-            dense_layer.build(
-                features,
-                units=width,
-                activation=per_layer["activation"][i],
-                kernel_initializer=kernel_initializer,
-                l1=per_layer["l1"][i],
-                l2=per_layer["l2"][i],
-            )
-        )
-        features = TensorSpec((width,))
+        hidden = {"name": "dense", "units": width, "kernel_initializer": kernel_initializer}
+        layers.append(hidden | {key: per_layer[key][i] for key in ("activation", "l1", "l2")})
         if per_layer["dropout"][i]:
-            layers.append(dropout_layer.build(features, rate=per_layer["dropout"][i]))
-    return DenseStack(name, layers, Head(features, spec, output_activation, kernel_initializer))
+            layers.append({"name": "dropout", "rate": per_layer["dropout"][i]})
+    return family(spec, layers, output_activation, kernel_initializer)
 
 
 def _per_layer(key: str, value: Any, layers: int, problems: list[Problem]) -> list[Any]:
@@ -78,21 +61,3 @@ def _per_layer(key: str, value: Any, layers: int, problems: list[Problem]) -> li
         message = f"expected one value or {layers}, one per hidden layer of units; got {len(value)}: {value}"
         problems.append(Problem(f"architecture.{key}", message, f"change architecture.{key} or architecture.units"))
     return value
-
-
-class DenseStack(nn.Module):
-    """Hidden layers one after another, then the head."""
-
-    def __init__(self, input_name: str, layers: list[nn.Module], head: Head):
-        super().__init__()
-        self.input_name = input_name
-        self.layers = nn.ModuleList(layers)
-        self.head = head
-        self.output_activations = head.output_activations
-
-    def forward(self, inputs: Mapping[str, Column]) -> dict[str, Tensor]:
-        """inputs[name]: [B, *shape] or `Bags` of B rows; returns the outputs of `Head`."""
-        features = inputs[self.input_name]
-        for layer in self.layers:
-            features = layer(features)
-        return self.head(features)

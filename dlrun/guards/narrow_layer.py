@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
-from torch import nn
 
+from dlrun.architectures.graph import GraphModel
 from dlrun.guarding import Context
-from dlrun.layers._head import Head
-from dlrun.layers._spec import TensorSpec
 
 
 def build() -> NarrowLayer:
@@ -21,14 +17,20 @@ class NarrowLayer:
     """See `build`."""
 
     def check(self, context: Context) -> list[str]:
-        """One sentence, on the narrowest layer and the target with most classes."""
+        """One sentence, on the narrowest layer that everything passes through, and the target with most classes."""
         targets = context.parts.spec.targets.items()
         classes, name = max(
             ((target.classes, name) for name, target in targets if target.problem in ("multiclass", "multilabel")),
             default=(0, ""),
         )
         with torch.device("meta"):
-            widths = dict(_hidden(context.parts.model(0)))
+            graphs = [m for m in context.parts.model(0).modules() if isinstance(m, GraphModel)]
+        widths: dict[str, int] = {
+            f"{node.name} ({node.kind})": node.outputs[0].size
+            for graph in graphs
+            for node in graph.bottlenecks()
+            if any(True for _ in graph.get_submodule(node.name).parameters())
+        }
         narrow = {layer: width for layer, width in widths.items() if width < classes}
         if not narrow:
             return []
@@ -40,14 +42,3 @@ class NarrowLayer:
             f"what does not fit through is lost to all layers behind it (book 3.5.7). Make every hidden layer at least "
             f"{classes} wide{where}"
         ]
-
-
-def _hidden(module: nn.Module, path: str = "") -> Iterator[tuple[str, int]]:
-    """Path and width of the layers with parameters, the head's left out."""
-    if isinstance(module, Head):
-        return
-    output = getattr(module, "output", None)
-    if isinstance(output, TensorSpec) and any(True for _ in module.parameters(recurse=False)):
-        yield f"{path} ({type(module).__name__})", output.size
-    for name, child in module.named_children():
-        yield from _hidden(child, f"{path}.{name}".strip("."))

@@ -1,16 +1,13 @@
-"""The last layer of every architecture: one Dense and one activation per target, by the book's table 4-1."""
+"""The last layer of every architecture: its activation by the book's table 4-1, and its shape."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from dlrun.contracts import Column, DataSpec, Problem, TargetSpec
-from dlrun.layers import dense
-from dlrun.layers._activations import ACTIVATIONS, Activation
-from dlrun.layers._initializers import Initializer
-from dlrun.layers._spec import TensorSpec
+from dlrun.contracts import Problem, TargetSpec
+from dlrun.layers._activations import Activation
 
 LAST_ACTIVATION: dict[Problem, Activation] = {
     "binary": "sigmoid",
@@ -24,47 +21,7 @@ LAST_ACTIVATION: dict[Problem, Activation] = {
 OutputActivation = Activation | Literal["auto"]
 
 
-class Head(nn.Module):
-    """From features [B, F] (or `Bags`) to the model's outputs.
-
-    For each target `t`: `outputs[t]`, activated, and `outputs[t + "_logits"]`, the value before. Their shape
-    is [B] for binary and scalar regression, [B, classes] for multiclass and multilabel, [B, *shape]
-    otherwise. output_activations: target to the name of its last activation, for `losses._table.check`.
-    """
-
-    output_activations: dict[str, Activation]
-
-    def __init__(
-        self,
-        features: TensorSpec,
-        spec: DataSpec,
-        activation: OutputActivation = "auto",
-        kernel_initializer: Initializer = "glorot_uniform",
-    ):
-        super().__init__()
-        self.targets = dict(spec.targets)
-        self.output_activations = {
-            name: LAST_ACTIVATION[target.problem] if activation == "auto" else activation
-            for name, target in self.targets.items()
-        }
-        # A list, because a ModuleDict refuses some names that a target may have.
-        self.layers = nn.ModuleList(
-            dense.build(features, units=target.units, kernel_initializer=kernel_initializer)
-            for target in self.targets.values()
-        )
-
-    def forward(self, features: Column) -> dict[str, Tensor]:
-        """Features [B, F] or `Bags`; returns the outputs by name."""
-        outputs: dict[str, Tensor] = {}
-        for (name, target), layer in zip(self.targets.items(), self.layers, strict=True):
-            logits = layer(features)
-            prediction = ACTIVATIONS[self.output_activations[name]](logits)
-            outputs[name] = _shaped(prediction, target)
-            outputs[name + "_logits"] = _shaped(logits, target)
-        return outputs
-
-
-def _shaped(x: Tensor, target: TargetSpec) -> Tensor:
+def shaped(x: Tensor, target: TargetSpec) -> Tensor:
     """[B, units] in the shape of the targets; classes and labels keep their axis."""
     if target.problem in ("multiclass", "multilabel"):
         return x

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dlrun.contracts import Bags, Column
+from dlrun.contracts import Bags, Column, Masked
 from dlrun.layers._activations import ACTIVATIONS, Activation
 from dlrun.layers._affine import affine
 from dlrun.layers._embedding_sum import embedding_sum
 from dlrun.layers._initializers import Initializer, initial
 from dlrun.layers._penalty import weight_penalty
-from dlrun.layers._spec import TensorSpec
+from dlrun.layers._spec import TensorSpec, require_values
 from dlrun.types import Count, NonNegative
 
 
@@ -31,10 +31,12 @@ def build(
     parameters as the 0/1 matrix [B, V] would, without making it. l1, l2: coefficients on the kernel, never
     on the bias (4.4.2).
     """
+    if inputs.encoding != "multi_hot":
+        require_values(inputs, "dense", masked=True)
     shape = (inputs.shape[-1], units)
     kernel = nn.Parameter(initial(kernel_initializer, shape))
     bias = nn.Parameter(initial(bias_initializer, (units,))) if use_bias else None
-    output = TensorSpec((*inputs.shape[:-1], units))
+    output = TensorSpec((*inputs.shape[:-1], units), masked=inputs.masked)
     layer = Dense(kernel, bias, activation, output)
     if l1 or l2:
         layer = PenalisedDense(kernel, bias, activation, output, l1, l2)
@@ -58,8 +60,13 @@ class Dense(nn.Module):
         self.activation = activation
         self.output = output
 
-    def forward(self, inputs: Column) -> Tensor:
-        """Inputs float [B, ..., V] or `Bags` of B rows; returns [B, ..., units]."""
+    def forward(self, inputs: Column | Masked) -> Tensor | Masked:
+        """Inputs float [B, ..., V] or `Bags` of B rows; returns [B, ..., units]. A mask on steps is passed on."""
+        if isinstance(inputs, Masked):
+            return Masked(self._transformed(inputs.values), inputs.mask)
+        return self._transformed(inputs)
+
+    def _transformed(self, inputs: Column) -> Tensor:
         if isinstance(inputs, Bags):
             # The last of the B + 1 bags is the padding, which belongs to no row.
             x = embedding_sum(inputs.values, inputs.offsets, self.kernel)[:-1]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from dlrun.contracts import Masked
 from dlrun.layers._settings import narrow
 from dlrun.layers._spec import TensorSpec, require_values
 from dlrun.types import Rate
@@ -21,7 +25,7 @@ def build(inputs: TensorSpec, *, rate: Rate) -> nn.Module:
     rate: share of the values that become 0; the others are divided by 1 - rate. Raises ConfigError on
     multi-hot inputs.
     """
-    return Dropout(rate, require_values(inputs, "dropout"))
+    return Dropout(rate, require_values(inputs, "dropout", masked=True))
 
 
 class Dropout(nn.Module):
@@ -42,20 +46,31 @@ class Dropout(nn.Module):
         self.output = output
         self.register_buffer("key", torch.randint(KEY + 1, ()))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """[B, *shape] to [B, *shape]."""
+    def forward(self, inputs: Tensor | Masked) -> Tensor | Masked:
+        """[B, *shape] to [B, *shape]; a mask on steps is passed on."""
+        if isinstance(inputs, Masked):
+            return Masked(self._dropped(inputs.values), inputs.mask)
+        return self._dropped(inputs)
+
+    def _dropped(self, inputs: Tensor) -> Tensor:
         rate = self.rate
         if not self.training or (not isinstance(rate, Tensor) and rate == 0.0):
             return inputs
-        dropped = rate * 2**32
-        dropped = dropped.round().long() if isinstance(dropped, Tensor) else round(dropped)
-        keep = hash_words(self.key, inputs.numel()) >= dropped
+        factors = scaled_mask(self.key, inputs.shape, rate, inputs)
         self.key.add_(STRIDE).bitwise_and_(KEY)
-        return inputs * keep.view(inputs.shape).to(inputs.dtype).mul_(narrow(1.0 / (1.0 - rate), inputs))
+        return inputs * factors
 
     def extra_repr(self) -> str:
         """The rate, for a printed model."""
         return f"rate={self.rate}"
+
+
+def scaled_mask(key: Tensor, shape: Sequence[int], rate: float | Tensor, like: Tensor) -> Tensor:
+    """Factors 0 and 1 / (1 - rate) of `shape`, in the dtype of `like`; key: as in `hash_words`."""
+    dropped = rate * 2**32
+    dropped = dropped.round().long() if isinstance(dropped, Tensor) else round(dropped)
+    keep = hash_words(key, math.prod(shape)) >= dropped
+    return keep.view(shape).to(like.dtype).mul_(narrow(1.0 / (1.0 - rate), like))
 
 
 def hash_words(key: Tensor, count: int) -> Tensor:

@@ -77,7 +77,7 @@ def test_output_activation_can_be_chosen():
 def test_no_hidden_layer_is_logistic_regression():
     model = dense.build(spec(InputSpec((3,)), TARGETS["binary"]), units=[])
     x = torch.randn(5, 3)
-    kernel, bias = model.head.layers[0].kernel, model.head.layers[0].bias
+    kernel, bias = model.output.kernel, model.output.bias
     torch.testing.assert_close(model({"x": x})["y_logits"], (x @ kernel)[:, 0] + bias)
 
 
@@ -97,12 +97,13 @@ def test_lists_give_each_layer_its_own():
         l1=0.1,
         l2=[0.0, 0.01],
     )
-    kinds = [type(layer).__name__ for layer in model.layers]
-    assert kinds == ["PenalisedDense", "PenalisedDense", "Dropout"]
-    assert [layer.activation for layer in model.layers[:2]] == ["tanh", "elu"]
-    assert [(layer.l1, layer.l2) for layer in model.layers[:2]] == [(0.1, 0.0), (0.1, 0.01)]
-    assert model.layers[2].rate == 0.5
-    assert not hasattr(model.head.layers[0], "penalty")
+    layers = dict(model.named_children())
+    assert list(layers) == ["dense_1", "dense_2", "dropout_1", "output"]
+    hidden = [layers["dense_1"], layers["dense_2"]]
+    assert [layer.activation for layer in hidden] == ["tanh", "elu"]
+    assert [(layer.l1, layer.l2) for layer in hidden] == [(0.1, 0.0), (0.1, 0.01)]
+    assert layers["dropout_1"].rate == 0.5
+    assert not hasattr(layers["output"], "penalty")
 
 
 def test_every_wrong_length_is_reported_at_once():

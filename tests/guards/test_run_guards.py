@@ -33,7 +33,7 @@ def test_what_is_acknowledged_is_not_said(reviews, changed):
 
 @pytest.mark.parametrize(
     ("units", "found"),
-    [([64, 4], "layers.2 (Dense) gives 4"), ([2, 4], "layers.1 (Dense) (and 1 more"), ([10], None), ([], None)],
+    [([64, 4], "dense_2 (dense) gives 4"), ([2, 4], "dense_1 (dense) (and 1 more"), ([10], None), ([], None)],
 )
 def test_a_bottleneck_before_ten_classes(check, digits, changed, units, found):
     said = check("narrow_layer", changed(digits, units=units))

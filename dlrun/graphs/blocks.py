@@ -1,0 +1,118 @@
+"""Blocks: graphs with a name and parameters, used like layers; ours are the files of `dlrun/blocks/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dlrun import registry
+from dlrun.errors import ConfigError, Problem, available, nearest
+
+KEYS = ("parameters", "inputs", "layers", "outputs")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A graph to be filled in. parameters: with their defaults, None for those that must be given. inputs: what its
+    layers call what they are given. outputs: nodes, one or more; none for the last. path: where it stands."""
+
+    name: str
+    path: str
+    parameters: dict[str, Any]
+    inputs: tuple[str, ...]
+    layers: Any
+    outputs: tuple[str, ...]
+
+    def filled(self, arguments: Mapping[str, Any], path: str) -> Any:
+        """Its layers with `$parameter` replaced by values. path: of the node that uses it. Raises ConfigError."""
+        known = self.parameters
+        problems = [
+            Problem(
+                f"{path}.{name}",
+                f"block '{self.name}' has no such parameter",
+                f"{nearest(name, known)} {available(known)}".strip(),
+            )
+            for name in arguments
+            if name not in known
+        ]
+        values = {**known, **arguments}
+        problems += [
+            Problem(path, f"block '{self.name}' needs its parameter '{name}'", f"set {path}.{name}=…")
+            for name, value in values.items()
+            if value is None
+        ]
+        layers = _replaced(self.layers, values, self.path, problems)
+        if problems:
+            raise ConfigError(problems)
+        return layers
+
+
+def _replaced(node: Any, values: Mapping[str, Any], path: str, problems: list[Problem]) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _replaced(value, values, f"{path}.{key}", problems) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_replaced(value, values, f"{path}.{i}", problems) for i, value in enumerate(node)]
+    if isinstance(node, str) and node.startswith("$"):
+        if node[1:] in values:
+            return values[node[1:]]
+        hint = f"{nearest(node[1:], values)} {available(values)}".strip()
+        problems.append(Problem(path, f"the block has no parameter '{node[1:]}'", hint))
+    return node
+
+
+class Library:
+    """All blocks by name: those of the architecture before ours. Files are read when they are asked for."""
+
+    def __init__(self, own: Mapping[str, Any], path: str):
+        self.own, self.path = {str(name): one for name, one in own.items()}, path
+        self.files = files()
+
+    def names(self) -> list[str]:
+        """Every block there is."""
+        return sorted({*self.own, *self.files})
+
+    def get(self, name: str) -> Block:
+        """A block of `names()`. Raises ConfigError where it is not written as one."""
+        if name in self.own:
+            return _block(name, self.own[name], f"{self.path}.{name}")
+        file = self.files[name]
+        try:
+            written = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(Problem(str(file), f"can't be read: {error}")) from None
+        return _block(name, written, f"block {name}")
+
+
+def files() -> dict[str, Path]:
+    """The blocks that are files, ours and those of `--plugins`."""
+    folders = [registry.HERE / "blocks", *(folder / "blocks" for folder in registry.plugin_dirs())]
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+
+
+def _block(name: str, written: Any, path: str) -> Block:
+    if not isinstance(written, Mapping) or "layers" not in written:
+        raise ConfigError(Problem(path, f"expected a block with layers, received {written!r}"))
+    problems = [
+        Problem(f"{path}.{key}", "no such key", f"{nearest(str(key), KEYS)} {available(KEYS)}".strip())
+        for key in written
+        if key not in KEYS
+    ]
+    names: dict[str, tuple[str, ...]] = {}
+    for key, default in (("inputs", ("x",)), ("outputs", ())):
+        given = written.get(key, default)
+        given = (given,) if isinstance(given, str) else given
+        if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+            problems.append(Problem(f"{path}.{key}", f"expected names, received {given!r}"))
+            given = default
+        names[key] = tuple(given)
+    parameters = written.get("parameters") or {}
+    if not isinstance(parameters, Mapping):
+        problems.append(Problem(f"{path}.parameters", f"expected names with defaults, received {parameters!r}"))
+    if problems:
+        raise ConfigError(problems)
+    plain = {str(key): value for key, value in parameters.items()}
+    return Block(name, path, plain, names["inputs"], written["layers"], names["outputs"])

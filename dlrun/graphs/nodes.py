@@ -1,0 +1,136 @@
+"""The `layers` of a graph as they are written, with what may be left out filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from dlrun.errors import Problem, nearest
+
+KEYS = {"inputs": str | list, "same_as": str, "trainable": bool}
+"""What any node may say beside its layer's arguments."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
+TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "ends", "nodes", "output_activations"}
+"""Names that the module needs for itself."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer or block in a graph.
+
+    described: its name and arguments; empty where it has those of another node. inputs: what it reads, each a node, an
+    input, or `block.node` for one of several outputs of a block. same_as: the node whose weights it has. path: where
+    it stands, for messages.
+    """
+
+    name: str
+    path: str
+    described: dict[str, Any]
+    inputs: tuple[str, ...]
+    same_as: str | None = None
+    trainable: bool = True
+
+    @property
+    def kind(self) -> str:
+        """Name of the layer or block, or nothing where it is another node's."""
+        return str(self.described.get("name", ""))
+
+    def written(self) -> dict[str, Any]:
+        """As YAML has it, with what it reads."""
+        reads = self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
+        own = {"same_as": self.same_as} if self.same_as else self.described
+        return {**own, "inputs": reads} | ({} if self.trainable else {"trainable": False})
+
+
+def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem]) -> list[Node]:
+    """All nodes in the order written; what can't be read is left out and added to `problems`.
+
+    layers: a mapping from names to layers, or a list of layers, which are then called by their kind and a number. A
+    layer without arguments may be its name alone. What says no `inputs` reads the node before it, the first one the
+    graph's only input.
+    """
+    if not layers:
+        problems.append(
+            Problem(path, "expected layers, received none", "such as [{name: dense, units: 32}, {name: output}]")
+        )
+        return []
+    if isinstance(layers, Mapping):
+        written = [(str(name), f"{path}.{name}", one) for name, one in layers.items()]
+    elif isinstance(layers, list):
+        written = [(name, f"{path}.{i}", one) for i, (name, one) in enumerate(numbered(layers).items())]
+    else:
+        problems.append(Problem(path, f"expected a list or a mapping of layers, received {layers!r}"))
+        return []
+    nodes: list[Node] = []
+    before: str | None = inputs[0] if len(inputs) == 1 else None
+    for name, where, one in written:
+        node = _node(name, where, {"name": one} if isinstance(one, str) else one, before, inputs, problems)
+        if node:
+            nodes.append(node)
+        before = name
+    return nodes
+
+
+def numbered(layers: list[Any]) -> dict[str, Any]:
+    """`dense_1`, `dense_2`, … as in the book's summaries."""
+    counts: dict[str, int] = {}
+    named = {}
+    for one in layers:
+        kind = str(one if isinstance(one, str) else one.get("name", "layer") if isinstance(one, Mapping) else "layer")
+        counts[kind] = counts.get(kind, 0) + 1
+        named[f"{kind}_{counts[kind]}"] = one
+    return named
+
+
+def _node(
+    name: str, path: str, one: Any, before: str | None, inputs: Sequence[str], problems: list[Problem]
+) -> Node | None:
+    if not isinstance(one, Mapping):
+        problems.append(Problem(path, f"expected a layer such as {{name: dense, units: 32}}, received {one!r}"))
+        return None
+    if not NAME.fullmatch(name) or name in TAKEN:
+        problems.append(
+            Problem(path, f"a layer can't be called '{name}'", "letters, digits and _ only; not a word of torch's")
+        )
+        return None
+    if name in inputs:
+        problems.append(Problem(path, f"'{name}' is the name of an input, too", "call the layer something else"))
+        return None
+    given = {str(key): value for key, value in one.items()}
+    own = {key: given.pop(key) for key in KEYS if key in given}
+    wrong = [
+        Problem(f"{path}.{key}", f"expected {_expected(key)}, received {value!r}")
+        for key, value in own.items()
+        if not isinstance(value, KEYS[key]) or (isinstance(value, list) and not all(isinstance(v, str) for v in value))
+    ]
+    if "same_as" in own and given:
+        extra = ", ".join(given)
+        wrong.append(Problem(path, f"a layer that is the same as '{own['same_as']}' has no more of its own: {extra}"))
+    read = own.get("inputs", before)
+    if read is None:
+        there = ", ".join(inputs)
+        wrong.append(Problem(path, f"it is the first, and there are several inputs: {there}", "say inputs: …"))
+    elif not read:
+        wrong.append(Problem(f"{path}.inputs", "expected names, received none"))
+    problems += wrong
+    if wrong:
+        return None
+    sources = (read,) if isinstance(read, str) else tuple(read or ())
+    return Node(name, path, given, sources, own.get("same_as"), own.get("trainable", True))
+
+
+def _expected(key: str) -> str:
+    return {"inputs": "a name or a list of names", "same_as": "the name of a node", "trainable": "true or false"}[key]
+
+
+def unknown(reference: str, known: Sequence[str], path: str) -> Problem:
+    """A name that no node has."""
+    there = ", ".join(known)
+    return Problem(
+        path, f"no layer or input is called '{reference}'", f"{nearest(reference, known)} there are: {there}".strip()
+    )

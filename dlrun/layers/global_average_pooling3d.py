@@ -1,0 +1,13 @@
+"""Mean of each channel of volumes, [B, depth, height, width, C] to [B, C]."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from dlrun.layers._pooling import global_pooling
+from dlrun.layers._spec import TensorSpec
+
+
+def build(inputs: TensorSpec) -> nn.Module:
+    """Keras's GlobalAveragePooling3D: [B, depth, height, width, C] to [B, C]."""
+    return global_pooling("global_average_pooling3d", 3, inputs, "average")
