@@ -61,7 +61,7 @@ class Loader:
         full = -(-max(len(i) for i in index) // batch_size)
         self.passes = -(-steps // full) if steps else 1
         self.steps = steps or full
-        self.targets = {name: self._cast(t) for name, t in rows.targets.items()}
+        self.targets = {n: t if t.dtype == torch.int64 else t.to(dtype) for n, t in rows.targets.items()}
         self.ragged = {
             name: Ragged(c, spec.inputs[name].shape[0]) for name, c in rows.inputs.items() if isinstance(c, Bags)
         }
@@ -140,24 +140,23 @@ class Loader:
         return _split(self.values(name, column, there), shapes)
 
     def values(self, name: str, column: Tensor, rows: Tensor) -> Tensor:
-        """Some rows [T] of an input as the model reads them, [T, *shape]."""
-        taken = self._cast(column.index_select(0, rows))  # a fresh tensor: it may be changed
-        divisor = self.spec.inputs[name].divide_by
-        return taken if divisor == 1.0 else taken.div_(divisor)
+        """Some rows [T] of an input as the model reads them, [T, *shape]: tokens in int64, all else in `dtype`."""
+        given, taken = self.spec.inputs[name], column.index_select(0, rows)
+        if given.encoding == "tokens":
+            return taken.long()
+        taken = taken.to(self.dtype)  # a fresh tensor: it may be changed
+        return taken if given.divide_by == 1.0 else taken.div_(given.divide_by)
 
     def _together(self) -> int:
         """How many batches to gather at once: what fits into a small cache of the CPU, at least one."""
         row = 0
-        for column in self.rows.inputs.values():
+        for name, column in self.rows.inputs.items():
             if isinstance(column, Bags):
                 row += column.values.nbytes // max(len(column.offsets) - 1, 1)
             else:
-                row += column[:1].numel() * self.dtype.itemsize
+                dtype = torch.int64 if self.spec.inputs[name].encoding == "tokens" else self.dtype
+                row += column[:1].numel() * dtype.itemsize
         return max(GATHER_BYTES // max(row * self.batch_size * len(self.index), 1), 1)
-
-    def _cast(self, tensor: Tensor) -> Tensor:
-        is_target_index = tensor.dtype == torch.int64
-        return tensor if is_target_index else tensor.to(self.dtype)
 
 
 def _split(taken: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
@@ -170,7 +169,11 @@ def to_device(rows: Rows, device: torch.device) -> Rows:
     """All columns on one device."""
 
     def move(column: Column) -> Column:
-        return Bags(*(t.to(device) for t in column)) if isinstance(column, Bags) else column.to(device)
+        if isinstance(column, Bags):
+            return Bags(*(t.to(device) for t in column))
+        # Off the CPU, few of torch's operators know uint16.
+        narrow = column.dtype == torch.uint16 and device.type != "cpu"
+        return (column.int() if narrow else column).to(device)
 
     return Rows(
         {name: move(column) for name, column in rows.inputs.items()},

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from dlrun.contracts import Bags, Column, Data, Dataset, TargetSpec
+from dlrun.contracts import Bags, Column, Data, Dataset, InputSpec, TargetSpec
 from dlrun.graphs import summary
 
 MOST_COLUMNS = 30
@@ -42,7 +42,7 @@ def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]
             continue
         rows.append([f"{part} rows", f"{len(there):,}"])
         for name, column in there.inputs.items():
-            rows.append([f"{part} {name}", _column(column, spec.inputs[name].shape)])
+            rows.append([f"{part} {name}", _column(column, spec.inputs[name])])
             rows += _named(column, spec.inputs[name].names) if columns and part == "train" else []
         rows += [[f"{part} {name}", _target(t, spec.targets[name])] for name, t in there.targets.items()]
     described = [dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
@@ -50,14 +50,17 @@ def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]
     return rows
 
 
-def _column(column: Column, shape: tuple[int, ...]) -> str:
+def _column(column: Column, given: InputSpec) -> str:
     if isinstance(column, Bags):
         sizes = (column.offsets[1:] - column.offsets[:-1]).numpy()
         return (
-            f"multi-hot {_shape(shape, len(sizes))}, kept as indices {int(column.values.min())} to "
+            f"multi-hot {_shape(given.shape, len(sizes))}, kept as indices {int(column.values.min())} to "
             f"{int(column.values.max())}; {sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
         )
-    return f"{_shape(column.shape[1:], len(column))} {_dtype(column)}, {_range(column)}"
+    stored = f"{_shape(column.shape[1:], len(column))} {_dtype(column)}"
+    if given.encoding == "tokens":
+        return f"tokens {stored}, {int(column.numpy().min())} to {int(column.numpy().max())} of {given.vocabulary:,}"
+    return f"{stored}, {_range(column)}"
 
 
 def _named(column: Column, names: tuple[str, ...]) -> list[list[str]]:
@@ -83,6 +86,10 @@ def _target(values: Tensor, target: TargetSpec) -> str:
         return f"{target.problem}, {low:g} to {high:g} {target.unit}, mean {mean:.3g}, std {std:.3g}"
     if target.problem == "multilabel":
         return f"{target.problem}, {target.classes} labels"
+    if values.ndim > 1:
+        sums = values.sum(-1)
+        sum_up = f"{float(sums.min()):.3g} to {float(sums.max()):.3g}"
+        return f"{target.problem}, {target.classes} classes, each row their weights, which sum to {sum_up}"
     labels, counts = np.unique(values.numpy(), return_counts=True)
     names = [target.labels[int(v)] if target.labels else str(int(v)) for v in labels]
     shown = ", ".join(f"{n} {c:,}" for n, c in list(zip(names, counts, strict=True))[:12])

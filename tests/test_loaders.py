@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from dlrun.baselines._features import matrices
 from dlrun.contracts import Bags, DataSpec, InputSpec, Rows, TargetSpec
-from dlrun.loaders import Loader
+from dlrun.guards._identity import identify
+from dlrun.loaders import Loader, to_device
 from dlrun.ragged import Ragged
 
 N = 23
@@ -105,3 +107,40 @@ def test_rows_of_words_are_the_same_by_scipy_and_by_torch() -> None:
     words.rows, words.lengths = None, LENGTHS
     for a, b in zip(by_scipy, words._take(picked, picked), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("stored", [torch.uint16, torch.int32, torch.int64])
+@pytest.mark.parametrize("members", [1, 2])
+def test_tokens_reach_the_model_as_int64_and_values_as_floats(stored: torch.dtype, members: int) -> None:
+    tokens = (torch.arange(N * 3).reshape(N, 3) * 900).to(stored)  # up to 61,200: more than int16 holds
+    numbers = torch.arange(N).to(stored if stored != torch.uint16 else torch.int32)
+    spec = DataSpec(
+        {"text": InputSpec((3,), "tokens", vocabulary=62_000), "number": InputSpec(())},
+        {"label": TargetSpec("multiclass", classes=N)},
+    )
+    data = to_device(Rows({"text": tokens, "number": numbers}, {"label": torch.arange(N)}), torch.device("cpu"))
+    made = Loader(data, spec, [np.arange(N)[k:] for k in range(members)], 4, torch.float64, [1] * members)
+    for batch, _ in made.epoch(1):
+        labels = batch.targets["label"]
+        assert batch.inputs["text"].dtype == torch.int64
+        assert torch.equal(batch.inputs["text"], (labels[..., None] * 3 + torch.arange(3)) * 900)
+        assert batch.inputs["number"].dtype == torch.float64
+        assert torch.equal(batch.inputs["number"], labels.double())
+
+
+def test_equal_tokens_are_equal_rows_and_their_order_counts() -> None:
+    text = torch.tensor([[1, 2, 3], [3, 2, 1], [1, 2, 3]], dtype=torch.uint16)
+    question = torch.tensor([[4], [4], [4]], dtype=torch.int32)
+    found = identify(Rows({"text": text, "question": question}, {}), None).train
+    assert found[0] == found[2] != found[1]
+    question[2] = 5
+    assert len(set(identify(Rows({"text": text, "question": question}, {}), None).train.tolist())) == 3
+
+
+def test_of_tokens_baselines_read_how_often_each_occurs() -> None:
+    def some(tokens: list[list[int]]) -> Rows:
+        return Rows({"text": torch.tensor(tokens, dtype=torch.uint16), "x": torch.tensor([[1.0]] * len(tokens))}, {})
+
+    train, scored = matrices(some([[1, 1, 3], [0, 0, 2]]), some([[5, 3, 5]]))
+    assert train.toarray().tolist() == [[0, 2, 0, 1, 0, 0, 0], [2, 0, 1, 0, 0, 0, 0]]
+    assert scored.toarray().tolist() == [[0, 0, 0, 1, 0, 2, 0]]

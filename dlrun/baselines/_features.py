@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from dlrun.contracts import Bags, Rows
@@ -12,6 +13,9 @@ from dlrun.picking import pick
 
 MOST_NUMBERS = 2**26
 """In a dense matrix to learn from: 256 MB."""
+
+TOKENS = (torch.uint16, torch.int32, torch.int64)
+"""What tokens, and nothing else, are stored in."""
 
 
 def fewer(train: Rows, key: str, most_rows: int, seed: int) -> Rows:
@@ -25,9 +29,10 @@ def fewer(train: Rows, key: str, most_rows: int, seed: int) -> Rows:
 
 
 def matrices(train: Rows, scored: Rows) -> tuple[Any, Any]:
-    """All inputs side by side, float32 [N, V] and [M, V]; sparse where there are multi-hot ones.
+    """All inputs side by side, float32 [N, V] and [M, V]; sparse where there are multi-hot ones or tokens.
 
-    Values are flattened and standardised by the training rows; a missing one (NaN) becomes their mean.
+    Of tokens it is how often each occurs in a row. Values are flattened and standardised by the training rows; a
+    missing one (NaN) becomes their mean.
     """
     from scipy import sparse
 
@@ -38,8 +43,12 @@ def matrices(train: Rows, scored: Rows) -> tuple[Any, Any]:
             assert isinstance(other, Bags)
             width = 1 + max((int(b.values.max()) for b in (column, other) if len(b.values)), default=0)
             pairs.append((_sparse(column, width), _sparse(other, width)))
+            continue
+        assert not isinstance(other, Bags)
+        if column.dtype in TOKENS:
+            width = 1 + max((int(c.numpy().max()) for c in (column, other) if c.numel()), default=0)
+            pairs.append((_counts(column, width), _counts(other, width)))
         else:
-            assert not isinstance(other, Bags)
             pairs.append(_standardised(_flat(column), _flat(other)))
     if len(pairs) == 1:
         return pairs[0]
@@ -73,3 +82,14 @@ def _sparse(bags: Bags, width: int) -> Any:
     offsets = bags.offsets.numpy()
     values = bags.values[: offsets[-1]].numpy()
     return csr_matrix((np.ones(len(values), np.float32), values, offsets), shape=(len(offsets) - 1, width))
+
+
+def _counts(tokens: Tensor, width: int) -> Any:
+    from scipy.sparse import csr_matrix
+
+    rows, length = len(tokens), tokens[:1].numel()
+    values = tokens.numpy().astype(np.int32).ravel()
+    ends = np.arange(rows + 1) * length
+    counts = csr_matrix((np.ones(len(values), np.float32), values, ends), shape=(rows, width))
+    counts.sum_duplicates()
+    return counts

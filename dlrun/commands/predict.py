@@ -7,6 +7,7 @@ input: what the run's dataset reads. Several are separated by commas where they 
   imdb, reuters        a text, or a .txt file
   mnist, image_folder  a picture file
   csv                  column=value,column=value,… or a JSON object: one row; or a .csv file of rows
+  several inputs       a JSON object with the name of each (question_answering, sentence_pairs, …)
 rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
 with the true values; rows=test opens the test set, which runs/test_ledger.jsonl records.
 Probabilities come with the class they speak for. All predictions go to artifacts/predictions.csv in the run
@@ -20,6 +21,7 @@ Examples
   dlrun predict run=imdb_dense input=review.txt
   dlrun predict run=mnist_dense input=three.png,seven.png
   dlrun predict run=csv_dense input=rooms=4,city=Bonn
+  dlrun predict run=qa_multi_input input='{"text": [17, 4, 9], "question": [30, 2]}'
   dlrun predict run=imdb_dense rows=test n=0
 """
 
@@ -125,7 +127,8 @@ def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Tensor, l
     n = min(int(given["n"]) or len(rows), len(rows))
     predictions = _predict(run, rows, np.arange(n))
     name, target = next(iter(run.parts.spec.targets.items()))
-    true = [_label(target, value) for value in rows.targets[name][:n]]
+    values = rows.targets[name][:n]
+    true = [_shown(target, value)[0] if value.ndim else _label(target, value) for value in values]
     return [f"{given['rows']}[{i}]" for i in range(n)], predictions, true
 
 

@@ -41,7 +41,8 @@ class TargetSpec:
     """One named target: the kind of problem, and how wide its last layer is.
 
     classes: number of classes (multiclass), of labels (multilabel); 2 for binary; 0 for regression.
-    shape: of one target without the batch axis, `()` for a class index or a scalar.
+    shape: of one target without the batch axis, `()` for a class index or a scalar; `(classes,)` of a multiclass
+        target whose rows are weights of the classes, which need not sum to 1 and are taken as they are.
     labels: the classes' names, where there are any. unit: of a regression target, such as `k$`.
     standardize: of a regression target: the model's last layer learns it less its mean, divided by its standard
         deviation, of the rows that `InputSpec.standardize` says, and gives it back in its own unit.
@@ -106,8 +107,9 @@ class Batch(NamedTuple):
 class Rows:
     """Encoded rows that live on one device: named columns of equal length.
 
-    A tensor column is [N, *shape] in its storage dtype (uint8 pictures stay uint8); targets are int64 [N]
-    for classes, float32 [N] for binary, float32 [N, *shape] otherwise.
+    A tensor column is [N, *shape] in its storage dtype: uint8 pictures stay uint8; tokens, and nothing else, are
+    uint16, int32 or int64. Targets are int64 [N] for classes or float32 [N, classes] for their shares, float32 [N]
+    for binary, float32 [N, *shape] otherwise.
     """
 
     inputs: dict[str, Column]

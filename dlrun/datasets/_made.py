@@ -1,10 +1,13 @@
-"""What datasets have in common that are made rather than read: `line`, `points_2d`, `clock`."""
+"""What datasets have in common that are made rather than read: `line`, `clock`, `question_answering` and others."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from dlrun.datasets._files import Source
 
@@ -20,3 +23,24 @@ def resolve(source: Source) -> Literal["real", "sample"]:
 def generators() -> dict[str, np.random.Generator]:
     """A random stream for each part: their draws are independent of each other, and of the other part's length."""
     return {part: np.random.default_rng([SEED, i]) for i, part in enumerate(("train", "test"))}
+
+
+def tokens(
+    random: np.random.Generator,
+    shape: tuple[int, int],
+    vocabulary: int,
+    topics: Sequence[np.ndarray] = (),
+    share: float = 0.0,
+    words: int = 1,
+) -> Tensor:
+    """N sequences of T words as numbers from 1 to `vocabulary` - 1, in as few bits as hold them.
+
+    shape: N, T. topics: several of each sequence, whole numbers [N] each; topic t has `words` words of its own, from
+    1 + t * words on. share: chance of each topic to have the word at a place; all other places have any word.
+    """
+    found = random.integers(1, vocabulary, shape)
+    turn = (random.random(shape) / share).astype(np.int64) if topics else None
+    for i, topic in enumerate(topics):
+        own = 1 + words * topic[:, None] + random.integers(0, words, shape)
+        found = np.where(turn == i, own, found)
+    return torch.from_numpy(found.astype(np.uint16 if vocabulary <= 2**16 else np.int32))

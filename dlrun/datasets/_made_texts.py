@@ -7,12 +7,12 @@ from itertools import product
 
 import numpy as np
 
-_SYLLABLES = "ba ce di fo gu la me ni ro su ta ve wi zo ka pe"
+SYLLABLES = ("ba", "ce", "di", "fo", "gu", "la", "me", "ni", "ro", "su", "ta", "ve", "wi", "zo", "ka", "pe")
 
 
 def made_words() -> list[str]:
     """4,096 words of three syllables, all different."""
-    return ["".join(syllables) for syllables in product(_SYLLABLES.split(), repeat=3)]
+    return ["".join(syllables) for syllables in product(SYLLABLES, repeat=3)]
 
 
 def cumulative(weights: np.ndarray) -> np.ndarray:
