@@ -75,6 +75,12 @@ def code() -> list[Path]:
     return sorted({*files, *written})
 
 
+def blocks() -> dict[str, Path]:
+    """The blocks that are files, ours and those of the plugins: graphs of layers in YAML (`graphs/blocks.py`)."""
+    folders = [folder / BLOCKS for folder in (HERE, *_plugin_dirs)]
+    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+
+
 def names(group: str) -> list[str]:
     """Every name of a config group, sorted."""
     return sorted({**_files(group), **_entry_points(group)})

@@ -20,7 +20,6 @@ from dlrun.claims import read as read_experiment
 from dlrun.cli import main
 from dlrun.compose import CONFIGS
 from dlrun.config import TrainerConfig
-from dlrun.graphs import blocks
 from dlrun.results_block import BEGIN, END
 
 HERE = Path(registry.__file__).parent
@@ -72,7 +71,7 @@ def test_a_variant_has_the_keys_of_its_component(group, name, variant):
 
 
 def test_blocks_say_in_one_line_what_they_are():
-    for file in blocks.files().values():
+    for file in registry.blocks().values():
         assert 10 < len(comment(file)[0]) <= WIDEST, file
         assert comment(file)[0].endswith(".")
 

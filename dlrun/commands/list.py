@@ -18,7 +18,6 @@ from pathlib import Path
 from dlrun import console, registry
 from dlrun.commands._words import split_plugins, take
 from dlrun.errors import ConfigError, Problem, available, nearest
-from dlrun.graphs import blocks
 
 HERE = Path(__file__).parent.parent
 GROUPS = ["task", *sorted([*registry.EVERY, "block"]), "trainer"]
@@ -53,7 +52,7 @@ def entries(group: str, dirs: list[Path]) -> dict[str, str]:
     for file in sorted(f for d in dirs for f in (d / group).glob("*.yaml")):
         found[file.stem] = first_comment(file)
     if group == "block":
-        return {name: first_comment(file) for name, file in sorted(blocks.files().items())}
+        return {name: first_comment(file) for name, file in sorted(registry.blocks().items())}
     if group in registry.EVERY:
         for name in registry.names(group):
             found[name] = found.get(name) or registry.describe(group, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -70,7 +69,7 @@ class Library:
 
     def __init__(self, own: Mapping[str, Any], path: str):
         self.own, self.path = {str(name): one for name, one in own.items()}, path
-        self.files = files()
+        self.files = registry.blocks()
 
     def wrong(self) -> list[Problem]:
         """What is wrong with the architecture's own blocks, used or not."""
@@ -96,12 +95,6 @@ class Library:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ConfigError(Problem(str(file), f"can't be read: {error}")) from None
         return _block(name, written, f"block {name}")
-
-
-def files() -> dict[str, Path]:
-    """The blocks that are files, ours and those of `--plugins`."""
-    folders = [folder / registry.BLOCKS for folder in (registry.HERE, *registry.plugin_dirs())]
-    return {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
 
 
 def _block(name: str, written: Any, path: str) -> Block:

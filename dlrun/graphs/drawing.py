@@ -28,7 +28,10 @@ def draw(graph: Network, file: Path, shapes: bool = True, nested: bool = False) 
         file.write_text(text, encoding="utf-8")
         return
     command = ["dot", f"-T{file.suffix[1:]}", "-o", str(file)]
-    done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=SECONDS, check=False)
+    try:
+        done = subprocess.run(command, input=text, text=True, capture_output=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise RunError(f"Graphviz has not drawn {file} in {SECONDS} s: leave blocks closed, or take a .dot") from None
     if done.returncode:
         raise RunError(f"Graphviz can't draw {file}: {(done.stderr.splitlines() or ['no reason given'])[0]}")
 

@@ -23,6 +23,7 @@ def affine(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         x.device.type == "cpu"
         and x.dtype == kernel.dtype == torch.float32
         and len(x) * kernel.numel() >= LARGE
+        and kernel.is_contiguous()  # of columns of a wider one oneDNN makes a thing of seconds
         and not tracing()
         and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled

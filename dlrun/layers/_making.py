@@ -61,7 +61,7 @@ class Recipe:
         except (TypeError, ValueError, RuntimeError, OverflowError) as error:
             # What a layer of the user's own did not look at, and sizes that torch can't count. What was fine without
             # memory and fails with it has run out of memory, which is said elsewhere.
-            if not torch.empty(0).is_meta:
+            if isinstance(error, RuntimeError) and not torch.empty(0).is_meta:
                 raise
             message = f"layer {self.name} can't be made: {str(error).splitlines()[0] if str(error) else error!r}"
             raise ConfigError(Problem(self.path, message)) from None

@@ -1,9 +1,7 @@
 """`_recurrent.recurrent` as an operator of torch, for updates that are recorded and compiled.
 
-Unrolled, a recorded loop would be a copy of the cell per step. `torch.library.custom_op` is not enough: the derivative
-that it registers can't be taken by `torch.func.grad`, by which updates are recorded, and an autograd function can't be
-recorded at all. So the derivative is registered at the level below, as torch's own operators have theirs. Whoever
-changes an operator's arguments renames it: the cache of compiled graphs on disk knows operators by name only.
+Unrolled, a recorded loop would be a copy of the cell per step, and an autograd function can't be recorded at all.
+Whoever changes an operator's arguments renames it: the cache of compiled graphs on disk knows operators by name only.
 """
 
 from __future__ import annotations
@@ -12,8 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._functorch.autograd_function import enable_single_level_autograd_function
-from torch.autograd.function import _SingleLevelFunction
 
 from dlrun.layers._recurrent_function import Cell, all_models, backward, forward
 
@@ -67,33 +63,15 @@ def _(info: Any, in_dims: tuple, *arguments: Any) -> tuple[list[Tensor], list[in
     return out, [0 if cell.last else 1, *[1] * (len(out) - 1)]
 
 
-def _below(keys: Any, *arguments: Any) -> list[Tensor]:
-    with torch._C._AutoDispatchBelowAutograd():
-        out: list[Tensor] = _operator.redispatch(keys & torch._C._after_autograd_keyset, *arguments)
-        return out
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
+    ctx.cell = Cell(*inputs[5:])
+    ctx.save_for_backward(output[-1], *inputs[1:5], *output[1 if ctx.cell.last else 0 : -1])
 
 
-class _Taped(_SingleLevelFunction):
-    @staticmethod
-    def forward(ctx: Any, keys: Any, *arguments: Any) -> tuple[Tensor, ...]:
-        out = _below(keys, *arguments)
-        ctx.cell = Cell(*arguments[5:])
-        ctx.mark_non_differentiable(*out[1:])
-        ctx.save_for_backward(out[-1], *arguments[1:5], *out[1 if ctx.cell.last else 0 : -1])
-        return tuple(out)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        tensors, kept = ctx.saved_tensors[:5], list(ctx.saved_tensors[5:])
-        pre, weight, *bias = _backward_operator(grad, kept, *tensors, *ctx.cell[:4])
-        return None, pre, weight, bias[0] if bias else None, *(None,) * 7
+def _derivative(ctx: Any, grads: list[Tensor]) -> tuple[Tensor | None, ...]:
+    tensors, kept = ctx.saved_tensors[:5], list(ctx.saved_tensors[5:])
+    pre, weight, *bias = _backward_operator(grads[0], kept, *tensors, *ctx.cell[:4])
+    return pre, weight, bias[0] if bias else None, *(None,) * 7
 
 
-def _autograd(keys: Any, *arguments: Any) -> list[Tensor]:
-    if not torch.is_grad_enabled() or not torch._C._any_requires_grad(*arguments[:5]):
-        return _below(keys, *arguments)
-    with enable_single_level_autograd_function():
-        return list(_Taped.apply(keys, *arguments))  # type: ignore[attr-defined]
-
-
-LIBRARY.impl("recurrent", _autograd, "Autograd", with_keyset=True)
+torch.library.register_autograd("dlrun::recurrent", _derivative, setup_context=_remember, lib=LIBRARY)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from dlrun import registry
 from dlrun.architectures import graph
 from dlrun.contracts import DataSpec, InputSpec, TargetSpec
 from dlrun.errors import ConfigError
-from dlrun.graphs.blocks import files
 
 CASES = {
     "inception": ({}, (28, 28, 256), (14, 14, 512), 32_896 + 180_480 + 295_040 + 328_064),
@@ -41,7 +41,7 @@ def build(layers, shape, out):
 
 
 def test_every_block_has_a_case():
-    assert sorted(CASES) == sorted(files())
+    assert sorted(CASES) == sorted(registry.blocks())
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -25,7 +25,7 @@ def scores(data, sides):
     from sklearn.linear_model import LogisticRegression
 
     x, new = (np.concatenate([counts(rows, side) for side in sides], 1) for rows in (data.train, data.test))
-    model = LogisticRegression(C=0.1, max_iter=200).fit(x, data.train.targets["answer"].numpy())
+    model = LogisticRegression(C=0.1, max_iter=2000).fit(x, data.train.targets["answer"].numpy())
     return model.score(new, data.test.targets["answer"].numpy())
 
 

@@ -470,8 +470,8 @@ def test_traced_is_one_operator_and_equals_eager(kind, reset_after, stacked):
             call = functools.partial(_squares, shell, given)
             return (torch.vmap(call) if stacked else call)(named, others).sum()
 
-        gradients = torch.func.grad(total)(dict(zip(names, weights, strict=True)), {"key": key})
-        return [gradients[name] for name in names]
+        weights = [w.detach().requires_grad_() for w in weights]
+        return list(torch.autograd.grad(total(dict(zip(names, weights, strict=True)), {"key": key}), weights))
 
     given = [x, buffers["key"], *(p.detach() for p in params.values())]
     graph = trace(update, given)
