@@ -65,9 +65,10 @@ class Share:
     job: Job
 
 
-def train(shares: list[Share], rows: Rows) -> list[Fit]:
+def train(shares: list[Share], rows: Rows, alike: int = 0) -> list[Fit]:
     """Train the models of all shares together, or go on where a restart left them, and keep their weights. rows:
-    training rows on the device. The shares' runs differ in numbers and seeds only. Returns a Fit for each share;
+    training rows on the device. The shares' runs differ in numbers and seeds only. alike: how many trainings of so many
+    models follow, which a compiled update would serve, too. Returns a Fit for each share;
     one that diverged beside others has `failed` and nothing kept. Raises RunError when that of the only one does."""
     signals.obey()
     first = shares[0]
@@ -90,7 +91,7 @@ def train(shares: list[Share], rows: Rows) -> list[Fit]:
     for share, fit in zip(shares, fits, strict=True):
         if share.run.progressed.state["fit"]:
             fit.load_state_dict(share.run.progressed.state["fit"])
-    updates, compiled = choose(_wish(shares, fits[0], train_loader), step, train_loader)
+    updates, compiled = choose(_wish(shares, fits[0], train_loader, alike), step, train_loader)
     for share in shares:
         share.run.progressed.state["compiled"] = compiled
     try:
@@ -168,7 +169,7 @@ def _title(shares: list[Share]) -> str:
     return f"{stage} {models} models" if models > 1 else f"{stage} {shares[0].job.splits[0].name}" if many else stage
 
 
-def _wish(shares: list[Share], fit: Fit, loader: Loader) -> Wish:
+def _wish(shares: list[Share], fit: Fit, loader: Loader, alike: int) -> Wish:
     run = shares[0].run
     config, state = run.config, run.progressed.state
     plain = config.to_dict()
@@ -180,6 +181,6 @@ def _wish(shares: list[Share], fit: Fit, loader: Loader) -> Wish:
         "models": sum(len(share.job.splits) for share in shares),
         "shared": loader.shared,
     }
-    left = (fit.epochs - fit.done) * loader.steps - fit.batch
+    left = ((1 + alike) * fit.epochs - fit.done) * loader.steps - fit.batch
     remembered = state.get("compiled") if state["fit"] else None
     return Wish(config.trainer.compile, run.parts.uncompilable, remembered, left, facts)

@@ -158,7 +158,8 @@ def _alike(opened: dict[int, Opened], results: dict[int, Result]) -> list[dict[i
 def _fit(opened: dict[int, Opened], results: dict[int, Result], rows: Rows) -> None:
     """The stage fit of runs that stand at the same point."""
     owners = {id(one.run): i for i, one in opened.items()}
-    for group in _groups(list(opened.values()), rows):
+    groups = _groups(list(opened.values()), rows)
+    for place, group in enumerate(groups):
         shares = []
         for i, one in opened.items():
             splits = [split for share, split in group if owners[id(share.run)] == i]
@@ -170,7 +171,8 @@ def _fit(opened: dict[int, Opened], results: dict[int, Result], rows: Rows) -> N
             continue
         for share in shares:
             share.run.progressed.state["with"] = [other.run.folder.path.name for other in shares]
-        for share, fit in zip(shares, fitting.train(shares, rows), strict=True):
+        alike = sum(len(other) == len(group) for other in groups[place + 1 :])
+        for share, fit in zip(shares, fitting.train(shares, rows, alike), strict=True):
             if fit.failed:
                 results[owners[id(share.run)]] = fit.failed
 

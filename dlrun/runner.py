@@ -87,7 +87,8 @@ class Run:
         jobs = [self.fit_job(group) for group in self.group(splits, rows)]
         warnings = self.guard(data, splits)
         for number, job in enumerate(jobs):
-            self.job(number, job, rows)
+            alike = sum(len(other.splits) == len(job.splits) for other in jobs[number + 1 :])
+            self.job(number, job, rows, alike)
         return self.finish(data, rows, splits, warnings, len(jobs))
 
     def begin(self, data: Data, around: str) -> None:
@@ -107,10 +108,10 @@ class Run:
         """The stage fit of some splits."""
         return Job("fit", splits, self.config.trainer.epochs, self.config.schedule.name != "constant")
 
-    def job(self, number: int, job: Job, rows: Rows) -> None:
-        """Train one group of splits, unless it was done before a restart."""
+    def job(self, number: int, job: Job, rows: Rows, alike: int = 0) -> None:
+        """Train one group of splits, unless it was done before a restart. alike: as in `fitting.train`."""
         if number >= self.progressed.state["job"]:
-            fitting.train([fitting.Share(self, number, job)], rows)
+            fitting.train([fitting.Share(self, number, job)], rows, alike)
 
     def finish(
         self, data: Data, rows: Rows, splits: list[Split], warnings: dict[str, list[str]], jobs: int

@@ -425,6 +425,13 @@ def test_what_can_not_be_used_is_compiled_anew(spoil, copied, real):
     assert differences("runs", "again") == []
 
 
+def test_updates_of_folds_that_follow_count(project, uncompiled):
+    """One library serves them all: 3 folds of 2 epochs of 6 updates, then 2 of them, then 1."""
+    assert train(*BOSTON, *FOLDS, "evaluation.stack=never") == 0
+    told = re.findall(r"the update is not compiled: (\d+) times", log_of())
+    assert told == ["36", "24", "12"]
+
+
 def test_usual_compile_seconds_is_the_median(empty):
     """Files that say something else are passed over."""
     assert usual_compile_seconds(7.0) == 7.0
