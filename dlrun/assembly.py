@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ from dlrun import choosing, registry
 from dlrun.callbacks._best import check_monitor
 from dlrun.config import RunConfig, Section
 from dlrun.contracts import (
+    AnyLoss,
     AnyMetric,
     Callback,
     Dataset,
     DataSpec,
     Evaluation,
-    Loss,
     OptimizerSpec,
     Schedule,
     Step,
@@ -26,7 +26,7 @@ from dlrun.contracts import (
 )  # fmt: skip
 from dlrun.errors import ConfigError, Problem
 from dlrun.losses import _table
-from dlrun.objective import Objective
+from dlrun.objective import Objective, logged_terms, terms
 from dlrun.seeds import seeded
 from dlrun.stack import Ensemble, why_not
 from dlrun.standardizing import standardized
@@ -38,7 +38,7 @@ class Parts:
 
     dataset: Dataset
     model: Callable[[int], nn.Module]
-    loss: Loss
+    loss: AnyLoss
     metrics: dict[str, AnyMetric]
     tables: dict[str, TableMetric]
     optimizer: OptimizerSpec
@@ -80,9 +80,12 @@ def assemble(config: RunConfig) -> Parts:
     spec = dataset.spec
     loss = builder.section("loss", config.loss, spec)
     metrics = builder.mapping("metrics", config.metrics, spec)
-    metrics = {getattr(metric, "name", None) or name: metric for name, metric in metrics.items()}
+    metrics = reported(metrics)
+    logged = ["loss", *(logged_terms(loss) if loss else [f"{target}_loss" for target in spec.targets]),
+              *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]  # fmt: skip
+    problems += _check_logged(logged)
     if evaluation is not None:
-        problems += _check_monitors(evaluation, config, metrics)
+        problems += _check_monitors(evaluation, config, logged)
 
     def model(seed: int) -> nn.Module:
         with seeded(seed):
@@ -95,8 +98,13 @@ def assemble(config: RunConfig) -> Parts:
             probe = builder.attempt("architecture", model, 0)
     warnings: list[str] = []
     if probe is not None and loss is not None:
-        found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
-        problems += found
+        for target, term in terms(loss).items():
+            path = f"loss.losses.{target}" if config.loss.name == "per_output" else "loss.name"
+            found, warned = _table.check(spec, term.name, target, probe.output_activations, path)
+            problems += found
+            warnings += warned
+    if probe is not None:
+        problems += _check_outputs(metrics, probe.output_activations)
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
@@ -117,6 +125,14 @@ def assemble(config: RunConfig) -> Parts:
         lambda: builder.mapping("callbacks", config.callbacks),
         warnings, reason, not_compiled,
     )  # fmt: skip
+
+
+def reported(built: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics by the names under which they are reported, from what `build` made of each in the config."""
+    found: dict[str, Any] = {}
+    for name, made in built.items():
+        found |= made if isinstance(made, Mapping) else {name: made}
+    return found
 
 
 class _Builder:
@@ -147,6 +163,19 @@ class _Builder:
         }
 
 
+def _check_outputs(metrics: dict[str, Any], outputs: Mapping[str, str]) -> list[Problem]:
+    """A metric can't read what the model does not give."""
+    message, hint = (
+        "the model has no output '{}'",
+        f"its outputs: {', '.join(outputs) or 'none'}; set the metric's target",
+    )
+    return [
+        Problem(f"metrics.{name}", message.format(metric.key), hint)
+        for name, metric in metrics.items()
+        if metric is not None and metric.key not in outputs
+    ]
+
+
 def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:
     """Stages that contradict each other."""
     problems = []
@@ -172,10 +201,17 @@ def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]
     return problems
 
 
-def _check_monitors(evaluation: Any, config: RunConfig, metrics: dict[str, Any]) -> list[Problem]:
+def _check_logged(logged: list[str]) -> list[Problem]:
+    """Of several targets the names stand in those of logged values."""
+    message = (
+        "the name of a target would make this the name of a logged value, which may not begin with val_ or have a /"
+    )
+    return [Problem(name, message, "rename the target") for name in logged if name.startswith("val_") or "/" in name]
+
+
+def _check_monitors(evaluation: Any, config: RunConfig, logged: list[str]) -> list[Problem]:
     """Values that callbacks and the schedule follow: they must be logged, also in the refit."""
-    logged = ["loss", *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]
-    logged += [f"val_{name}" for name in logged] if evaluation.validates else []
+    logged = [*logged, *(f"val_{name}" for name in logged if evaluation.validates)]
     following = {f"callbacks.{name}": args for name, args in config.callbacks.items()}
     if config.schedule:
         defaults = registry.arguments(registry.load("schedule", config.schedule.name))

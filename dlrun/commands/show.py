@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
     import yaml
 
     from dlrun.assembly import assemble
-    from dlrun.showing import card, layers
+    from dlrun.showing import card, layers, told
 
     console.say(yaml.safe_dump(config.to_dict(), sort_keys=False).rstrip())
     parts = assemble(config)
@@ -33,7 +33,7 @@ def main(words: list[str]) -> int:
         console.log.warning("%s", warning)
     title, columns, rows = layers(parts)
     console.table(columns, rows, title=f"\n{title}", right=["parameters"])
-    console.say(f"loss: {parts.loss.name} on {parts.loss.key}")
+    console.say(f"loss: {told(parts.loss)}")
     data = parts.dataset.load()
     title = f"\nData · {config.dataset.name}"
     console.table(
