@@ -80,4 +80,5 @@ def _summed(values: Tensor, mask: Tensor | None, rows: Any, weights: Tensor | No
     if weights is None:
         return values.sum() if mask is None else (values * mask).sum()
     real = weights if mask is None else weights * mask
-    return (values * real).sum() * (rows / (real != 0).sum().clamp(min=1))
+    counted = (real != 0).sum().clamp(min=1).to(values.dtype)
+    return (values * real).sum() * (rows / counted)

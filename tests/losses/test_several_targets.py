@@ -30,7 +30,7 @@ def draw() -> tuple[dict, dict]:
     logits = {n: torch.randn(B, *((t.units,) if t.units > 1 else ()), generator=generator) for n, t in TARGETS.items()}
     outputs = {**logits, **{f"{n}_logits": x for n, x in logits.items()}}
     targets = {
-        "age": torch.rand(B),
+        "age": torch.rand(B, generator=generator),
         "income": torch.arange(B) % 3,
         "gender": torch.arange(B) % 2.0,
         "hobbies": torch.ones(B, 4),
