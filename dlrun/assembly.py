@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlrun import choosing, registry
-from dlrun.callbacks._best import check_monitor
+from dlrun import agreeing, choosing, registry
 from dlrun.config import RunConfig, Section
 from dlrun.contracts import (
     AnyLoss,
@@ -83,9 +82,9 @@ def assemble(config: RunConfig) -> Parts:
     metrics = reported(metrics)
     logged = ["loss", *(logged_terms(loss) if loss else [f"{target}_loss" for target in spec.targets]),
               *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]  # fmt: skip
-    problems += _check_logged(logged)
+    problems += agreeing.check_logged(logged)
     if evaluation is not None:
-        problems += _check_monitors(evaluation, config, logged)
+        problems += agreeing.check_monitors(evaluation, config, logged)
 
     def model(seed: int) -> nn.Module:
         with seeded(seed):
@@ -104,7 +103,7 @@ def assemble(config: RunConfig) -> Parts:
             problems += found
             warnings += warned
     if probe is not None:
-        problems += _check_outputs(metrics, probe.output_activations)
+        problems += agreeing.check_outputs(metrics, probe.output_activations)
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
         reason = why_not(probe, {"optimizer": optimizer.unstackable, "schedule": schedule.unstackable})
@@ -112,7 +111,7 @@ def assemble(config: RunConfig) -> Parts:
     if not_compiled and config.trainer.compile == "always":
         problems.append(Problem("trainer.compile", f"'always' is impossible here: {not_compiled}", "use auto or never"))
     if evaluation is not None:
-        problems += _check_evaluation(evaluation, reason)
+        problems += agreeing.check_evaluation(evaluation, reason)
     if problems or None in (loss, probe, optimizer, schedule, evaluation, config.step):
         raise ConfigError(problems)
     make_step = registry.load("step", config.step.name)
@@ -161,69 +160,3 @@ class _Builder:
             name: self.attempt(f"{group}.{name}", registry.load(group, name), *context, **args)
             for name, args in parts.items()
         }
-
-
-def _check_outputs(metrics: dict[str, Any], outputs: Mapping[str, str]) -> list[Problem]:
-    """A metric can't read what the model does not give."""
-    message, hint = (
-        "the model has no output '{}'",
-        f"its outputs: {', '.join(outputs) or 'none'}; set the metric's target",
-    )
-    return [
-        Problem(f"metrics.{name}", message.format(metric.key), hint)
-        for name, metric in metrics.items()
-        if metric is not None and metric.key not in outputs
-    ]
-
-
-def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:
-    """Stages that contradict each other."""
-    problems = []
-    models = evaluation.folds * evaluation.n_repeats
-    if evaluation.test and not evaluation.refit and models > 1:
-        problems.append(
-            Problem(
-                "evaluation.test",
-                f"impossible without evaluation.refit: there are {models} models, and the test set is opened once",
-                "set evaluation.refit=best or to a number of epochs",
-            )
-        )
-    if evaluation.refit == "best" and not evaluation.validates:
-        problems.append(
-            Problem(
-                "evaluation.refit",
-                "'best' needs validation, and evaluation.validation is 0",
-                "hold rows out, or give a number of epochs",
-            )
-        )
-    if evaluation.stack == "always" and unstackable and models > 1:
-        problems.append(Problem("evaluation.stack", f"'always' is impossible here: {unstackable}", "use auto or never"))
-    return problems
-
-
-def _check_logged(logged: list[str]) -> list[Problem]:
-    """Of several targets the names stand in those of logged values."""
-    message = (
-        "the name of a target would make this the name of a logged value, which may not begin with val_ or have a /"
-    )
-    return [Problem(name, message, "rename the target") for name in logged if name.startswith("val_") or "/" in name]
-
-
-def _check_monitors(evaluation: Any, config: RunConfig, logged: list[str]) -> list[Problem]:
-    """Values that callbacks and the schedule follow: they must be logged, also in the refit."""
-    logged = [*logged, *(f"val_{name}" for name in logged if evaluation.validates)]
-    following = {f"callbacks.{name}": args for name, args in config.callbacks.items()}
-    if config.schedule:
-        defaults = registry.arguments(registry.load("schedule", config.schedule.name))
-        following["schedule"] = {"monitor": defaults.get("monitor", (str, "auto"))[1], **config.schedule.args}
-    problems = [
-        problem
-        for path, args in following.items()
-        if args.get("monitor", "auto") != "auto"
-        for problem in check_monitor(f"{path}.monitor", args["monitor"], logged)
-    ]
-    monitor = following.get("schedule", {}).get("monitor", "auto")
-    if evaluation.refit and monitor.startswith("val_") and not problems:
-        message = f"'{monitor}' is impossible with evaluation.refit: the refit holds no rows out"
-        problems.append(Problem("schedule.monitor", message, "set schedule.monitor=loss"))
-    return problems

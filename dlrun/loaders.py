@@ -118,7 +118,7 @@ class Loader:
         there = flat.to(self.device, non_blocking=True)
         inputs = {name: self._column(name, c, flat, there, shapes) for name, c in self.rows.inputs.items()}
         targets = {name: _split(t.index_select(0, there), shapes) for name, t in self.targets.items()}
-        numbers = _split(there, shapes)
+        numbers = _split(there, shapes) if self.weighing else []
         portions = []
         for i, n in enumerate(rows):
             own = {name: target[i] for name, target in targets.items()}

@@ -107,6 +107,16 @@ def test_several_runs_beside_each_other(people, capsys):
     assert values == sorted(values)
 
 
+def test_weights_of_classes_by_index_are_keys_of_a_config_like_others(people, capsys):
+    for weight in (2, 3):
+        assert train("loss.target=income", f"loss.class_weight={{0: 1, 1: {weight}, 2: 1}}") == 0
+    assert main(["evaluate", "run=people_dense", "--plugins", "own"]) == 0
+    assert main(["compare", "people_dense", "all=true", "--plugins", "own"]) == 0
+    assert "loss.class_weight.1" in capsys.readouterr().out
+    assert main(["runs", "where=loss.class_weight.1=3"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_stratified_splits_look_at_the_first_target_of_classes(people):
     assert train("evaluation=kfold", "evaluation.n_splits=2", "evaluation.stratify=true") == 0
 
@@ -123,6 +133,7 @@ def test_stratified_splits_look_at_the_first_target_of_classes(people):
         (["loss=per_output", "loss.weights={age: -1}"], "loss.weights.age: expected greater than or equal to 0"),
         (["loss=per_output", "loss.class_weight={gender: {male: -1, female: 1}}"], "loss.class_weight.gender.male"),
         (["loss.target=gender", "loss.class_weight=even"], "loss.class_weight: expected 'balanced'"),
+        (["loss=per_output", "loss.weights.age=2"], "loss.weights is null: set 'loss.weights={age: …}'"),
         (["loss=mse"], "loss.target: the data have 3 targets, so one must be named"),
     ],
 )

@@ -9,8 +9,8 @@ input: what the run's dataset reads. Several are separated by commas where they 
   csv                  column=value,column=value,… or a JSON object: one row; or a .csv file of rows
 rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
 with the true values; rows=test opens the test set, which runs/test_ledger.jsonl records.
-Probabilities come with the class they speak for; of several targets each has its columns. All predictions go to
-artifacts/predictions.csv in the run folder, a table with one column per class or value.
+Probabilities come with the class they speak for; of several targets each has its columns. All predictions go
+to artifacts/predictions.csv in the run folder, a table with one column per class or value.
 
 R is a path, a signature (four digits are enough), task/signature, or a task (its newest finished
 run).
