@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from dlrun import choosing, registry
-from dlrun.callbacks._best import check_monitor
+from dlrun import agreeing, choosing, registry
 from dlrun.config import RunConfig, Section
 from dlrun.contracts import (
+    AnyLoss,
     AnyMetric,
     Callback,
     Dataset,
     DataSpec,
     Evaluation,
-    Loss,
     OptimizerSpec,
     Schedule,
     Step,
@@ -26,7 +25,7 @@ from dlrun.contracts import (
 )  # fmt: skip
 from dlrun.errors import ConfigError, Problem
 from dlrun.losses import _table
-from dlrun.objective import Objective
+from dlrun.objective import Objective, logged_terms, terms
 from dlrun.seeds import seeded
 from dlrun.stack import Ensemble, why_not
 from dlrun.standardizing import standardized
@@ -39,7 +38,7 @@ class Parts:
 
     dataset: Dataset
     model: Callable[[int], nn.Module]
-    loss: Loss
+    loss: AnyLoss
     metrics: dict[str, AnyMetric]
     tables: dict[str, TableMetric]
     optimizer: OptimizerSpec
@@ -82,9 +81,12 @@ def assemble(config: RunConfig) -> Parts:
     spec = dataset.spec
     loss = builder.section("loss", config.loss, spec)
     metrics = builder.mapping("metrics", config.metrics, spec)
-    metrics = {getattr(metric, "name", None) or name: metric for name, metric in metrics.items()}
+    metrics = reported(metrics)
+    logged = ["loss", *(logged_terms(loss) if loss else [f"{target}_loss" for target in spec.targets]),
+              *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]  # fmt: skip
+    problems += agreeing.check_logged(logged)
     if evaluation is not None:
-        problems += _check_monitors(evaluation, config, metrics)
+        problems += agreeing.check_monitors(evaluation, config, logged)
 
     def model(seed: int) -> nn.Module:
         with seeded(seed):
@@ -97,12 +99,17 @@ def assemble(config: RunConfig) -> Parts:
             probe = builder.attempt("architecture", model, 0)
     warnings: list[str] = []
     if probe is not None and loss is not None:
-        found, warnings = _table.check(spec, loss.name, loss.key, probe.output_activations)
         taken = registry.arguments(registry.load("architecture", config.architecture.name))
-        for problem in found:
-            section, _, argument = problem.path.partition(".")
-            unknown = section == "architecture" and argument not in taken  # its last layer says it itself
-            problems.append(replace(problem, path=section) if unknown else problem)
+        for target, term in terms(loss).items():
+            path = f"loss.losses.{target}" if config.loss.name == "per_output" else "loss.name"
+            found, warned = _table.check(spec, term.name, target, probe.output_activations, path)
+            for problem in found:
+                section, _, argument = problem.path.partition(".")
+                unknown = section == "architecture" and argument not in taken  # its last layer says it itself
+                problems.append(replace(problem, path=section) if unknown else problem)
+            warnings += warned
+    if probe is not None:
+        problems += agreeing.check_outputs(metrics, probe.output_activations)
     content = _content(probe) if probe is not None else None
     reason = None
     if probe is not None and optimizer is not None and schedule is not None:
@@ -111,7 +118,7 @@ def assemble(config: RunConfig) -> Parts:
     if not_compiled and config.trainer.compile == "always":
         problems.append(Problem("trainer.compile", f"'always' is impossible here: {not_compiled}", "use auto or never"))
     if evaluation is not None:
-        problems += _check_evaluation(evaluation, reason)
+        problems += agreeing.check_evaluation(evaluation, reason)
     if problems or None in (loss, probe, optimizer, schedule, evaluation, config.step):
         raise ConfigError(problems)
     make_step = registry.load("step", config.step.name)
@@ -124,6 +131,14 @@ def assemble(config: RunConfig) -> Parts:
         lambda: builder.mapping("callbacks", config.callbacks),
         warnings, content, reason, not_compiled,
     )  # fmt: skip
+
+
+def reported(built: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics by the names under which they are reported, from what `build` made of each in the config."""
+    found: dict[str, Any] = {}
+    for name, made in built.items():
+        found |= made if isinstance(made, Mapping) else {name: made}
+    return found
 
 
 class _Builder:
@@ -158,49 +173,3 @@ def _content(model: nn.Module) -> str | None:
     """What parts of the model say of files that they were made from."""
     found = [text for part in model.modules() if (text := getattr(part, "fingerprint", None))]
     return " ".join(found) or None
-
-
-def _check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:
-    """Stages that contradict each other."""
-    problems = []
-    models = evaluation.folds * evaluation.n_repeats
-    if evaluation.test and not evaluation.refit and models > 1:
-        problems.append(
-            Problem(
-                "evaluation.test",
-                f"impossible without evaluation.refit: there are {models} models, and the test set is opened once",
-                "set evaluation.refit=best or to a number of epochs",
-            )
-        )
-    if evaluation.refit == "best" and not evaluation.validates:
-        problems.append(
-            Problem(
-                "evaluation.refit",
-                "'best' needs validation, and evaluation.validation is 0",
-                "hold rows out, or give a number of epochs",
-            )
-        )
-    if evaluation.stack == "always" and unstackable and models > 1:
-        problems.append(Problem("evaluation.stack", f"'always' is impossible here: {unstackable}", "use auto or never"))
-    return problems
-
-
-def _check_monitors(evaluation: Any, config: RunConfig, metrics: dict[str, Any]) -> list[Problem]:
-    """Values that callbacks and the schedule follow: they must be logged, also in the refit."""
-    logged = ["loss", *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]
-    logged += [f"val_{name}" for name in logged] if evaluation.validates else []
-    following = {f"callbacks.{name}": args for name, args in config.callbacks.items()}
-    if config.schedule:
-        defaults = registry.arguments(registry.load("schedule", config.schedule.name))
-        following["schedule"] = {"monitor": defaults.get("monitor", (str, "auto"))[1], **config.schedule.args}
-    problems = [
-        problem
-        for path, args in following.items()
-        if args.get("monitor", "auto") != "auto"
-        for problem in check_monitor(f"{path}.monitor", args["monitor"], logged)
-    ]
-    monitor = following.get("schedule", {}).get("monitor", "auto")
-    if evaluation.refit and monitor.startswith("val_") and not problems:
-        message = f"'{monitor}' is impossible with evaluation.refit: the refit holds no rows out"
-        problems.append(Problem("schedule.monitor", message, "set schedule.monitor=loss"))
-    return problems

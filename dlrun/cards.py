@@ -87,7 +87,6 @@ def sheet(data: Data, name: str, path: Path, title: str) -> int:
 
     column = data.train.inputs[name]
     rows = np.unique(np.linspace(0, len(data.train) - 1, SHEET * SHEET).round().astype(int))
-    key, target = next(iter(data.spec.targets.items()))
     figure = Figure(figsize=(7, 7.8), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False)
@@ -97,7 +96,8 @@ def sheet(data: Data, name: str, path: Path, title: str) -> int:
         if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[-1] not in (1, 3):
             pixels = np.moveaxis(pixels, 0, -1)
         axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(_label(target, data.train.targets[key][row]), fontsize=9, parse_math=False)
+        labels = [_label(target, data.train.targets[key][row]) for key, target in data.spec.targets.items()]
+        axes.set_title(", ".join(labels), fontsize=9, parse_math=False)
         axes.set_axis_off()
     with writing(path) as aside:
         figure.savefig(aside, format="png", dpi=120)

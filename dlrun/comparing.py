@@ -145,13 +145,15 @@ def upwards(config: dict[str, Any], metric: str) -> bool | None:
     """Whether more is better, as the metric itself says; None where it can't be built, for its dataset or a
     plugin is not here. What is no metric is a loss."""
     dataset = dict(config["dataset"])
+    from dlrun.assembly import reported
+
     chosen = {metric: config["metrics"][metric]} if metric in config["metrics"] else config["metrics"]
     try:
         spec = registry.load("dataset", dataset.pop("name"))(**dataset).spec
         for name, args in chosen.items():
-            built = registry.load("metrics", name)(spec, **(args or {}))
-            if metric in (name, getattr(built, "name", None)):
-                return bool(built.higher_is_better)
+            built = reported({name: registry.load("metrics", name)(spec, **(args or {}))})
+            if metric in built:
+                return bool(built[metric].higher_is_better)
     except (DlrunError, TypeError):
         return None
     return False

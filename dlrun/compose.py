@@ -184,7 +184,12 @@ class Composer:
             if override.is_add() or override.is_force_add() or OmegaConf.select(base, key, default=flat) is not flat:
                 kept.append(word)
                 continue
-            siblings = {k for k in flat if "." in key and k.startswith(key.rpartition(".")[0] + ".")}
+            parent, _, last = key.rpartition(".")
+            if parent in flat and OmegaConf.select(base, parent) is None:
+                hint = f"{parent} is null: set '{parent}={{{last}: …}}'"
+                problems.append(Problem(key, "no such key", hint, f"command line: {word}"))
+                continue
+            siblings = {k for k in flat if parent and k.startswith(parent + ".")}
             hint = nearest(key, {*flat, *self.groups()})
             listed = available(siblings) if siblings else available(self.groups())
             problems.append(Problem(key, "no such key", f"{hint} {listed}".strip(), f"command line: {word}"))

@@ -16,7 +16,7 @@ from dlrun.choosing import Wish, choose
 from dlrun.config import RunConfig
 from dlrun.contracts import Rows
 from dlrun.loaders import Loader
-from dlrun.objective import Objective
+from dlrun.objective import Objective, terms
 from dlrun.optimizers._rule import combined
 from dlrun.parts_of_step import Part
 from dlrun.progress import Progress
@@ -28,6 +28,7 @@ from dlrun.stack import State
 from dlrun.stack import assemble as ensemble
 from dlrun.standardizing import adapt
 from dlrun.trainer import Fit, Training
+from dlrun.weighing import weighing
 
 
 class Owner(Protocol):
@@ -128,9 +129,9 @@ def loaders(shares: list[Share], rows: Rows) -> tuple[Loader, Loader | None]:
         derive(share.run.config.seed, share.job.stage, "shuffle", s.repeat, s.fold)
         for share in shares for s in share.job.splits
     ]  # fmt: skip
-    train_loader = Loader(
-        rows, spec, [s.train for s in splits], trainer.batch_size, dtype, seeds, trainer.steps_per_epoch
-    )
+    index = [s.train for s in splits]
+    counted = weighing(terms(first.parts.loss), spec, rows, index, dtype)
+    train_loader = Loader(rows, spec, index, trainer.batch_size, dtype, seeds, trainer.steps_per_epoch, counted)
     if not all(len(s.val) for s in splits):
         return train_loader, None
     return train_loader, Loader(rows, spec, [s.val for s in splits], trainer.eval_batch_size, dtype)

@@ -12,6 +12,7 @@ from torch import Tensor
 from dlrun.contracts import Bags, Batch, Column, DataSpec, Rows
 from dlrun.ragged import Ragged
 from dlrun.seeds import derive
+from dlrun.weighing import Weighing
 
 GATHER_BYTES = 4 * 2**20
 
@@ -37,7 +38,8 @@ class Loader:
     index: K index arrays into `rows`. seeds: one per member to shuffle by, anew each epoch; None keeps the
     order. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask; where all
     members have the same rows in the same order the batches are `shared` and look like those of one.
-    dtype: of floating-point inputs and targets. ragged: the multi-hot inputs.
+    dtype: of floating-point inputs and targets. weighing: what the loss of each row counts, where it is not 1.
+    ragged: the multi-hot inputs.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Loader:
         dtype: torch.dtype,
         seeds: list[int] | None = None,
         steps: int | None = None,
+        weighing: Weighing | None = None,
     ):
         self.rows, self.spec, self.dtype = rows, spec, dtype
         self.members = len(index)
@@ -56,8 +59,8 @@ class Loader:
         self.shared = alike and self.members > 1
         self.index = [torch.from_numpy(np.ascontiguousarray(i, dtype=np.int64)) for i in index]
         if self.shared:
-            self.index, seeds = self.index[:1], seeds and seeds[:1]
-        self.batch_size, self.seeds = batch_size, seeds
+            self.index, seeds, weighing = self.index[:1], seeds and seeds[:1], weighing and weighing.of_first()
+        self.batch_size, self.seeds, self.weighing = batch_size, seeds, weighing
         full = -(-max(len(i) for i in index) // batch_size)
         self.passes = -(-steps // full) if steps else 1
         self.steps = steps or full
@@ -115,18 +118,19 @@ class Loader:
         there = flat.to(self.device, non_blocking=True)
         inputs = {name: self._column(name, c, flat, there, shapes) for name, c in self.rows.inputs.items()}
         targets = {name: _split(t.index_select(0, there), shapes) for name, t in self.targets.items()}
-        return [
-            Portion(
-                Batch(
-                    {name: column[i] for name, column in inputs.items()},
-                    {name: target[i] for name, target in targets.items()},
-                    self._mask(n) if several else None,
-                    self.shared,
-                ),
-                n if several else np.repeat(n, self.members),
+        numbers = _split(there, shapes) if self.weighing else []
+        portions = []
+        for i, n in enumerate(rows):
+            own = {name: target[i] for name, target in targets.items()}
+            batch = Batch(
+                {name: column[i] for name, column in inputs.items()},
+                own,
+                self._mask(n) if several else None,
+                self.shared,
+                self.weighing.of(own, numbers[i]) if self.weighing else None,
             )
-            for i, n in enumerate(rows)
-        ]
+            portions.append(Portion(batch, n if several else np.repeat(n, self.members)))
+        return portions
 
     def _mask(self, rows: np.ndarray) -> Tensor:
         mask = torch.arange(int(rows.max())) < torch.from_numpy(rows)[:, None]
@@ -178,4 +182,5 @@ def to_device(rows: Rows, device: torch.device) -> Rows:
     return Rows(
         {name: move(column) for name, column in rows.inputs.items()},
         {name: t.to(device) for name, t in rows.targets.items()},
+        None if rows.weights is None else rows.weights.to(device),
     )

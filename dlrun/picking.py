@@ -14,6 +14,7 @@ def pick(rows: Rows, index: np.ndarray, inputs: bool = True) -> Rows:
     return Rows(
         {name: pick_column(column, index) for name, column in rows.inputs.items()} if inputs else {},
         {name: target[chosen] for name, target in rows.targets.items()},
+        None if rows.weights is None else rows.weights[chosen],
     )
 
 

@@ -23,6 +23,7 @@ from dlrun.loaders import Loader, Plan
 from dlrun.optimizers._rule import advance, table
 from dlrun.ragged import Ragged
 from dlrun.stack import mixes_rows
+from dlrun.weighing import Weighing
 
 State = dict[str, Tensor]
 
@@ -54,8 +55,9 @@ class Program:
         """The tensors that stay the same, in the order of `update`'s arguments."""
         slots = [slot[name] for slot in self.slots for name in sorted(slot)]
         columns = self._columns().values()
+        weighing = self.loader.weighing.tensors() if self.loader.weighing else []
         tensors = [*self.weights.values(), *self.others.values(), *slots, *columns, *self.loader.targets.values(),
-                   self.sums]  # fmt: skip
+                   *weighing, self.sums]  # fmt: skip
         return [t.detach() for t in tensors]
 
     def turns(self, plan: Plan, rates: np.ndarray, first: int) -> list[list[Tensor]]:
@@ -121,9 +123,12 @@ class Program:
         slots = [{name: next(given) for name in sorted(slot)} for slot in self.slots]
         columns = {name: next(given) for name in self._columns()}
         targets = {name: next(given) for name in self.loader.targets}
+        weighing = self.loader.weighing
+        if weighing:
+            weighing = weighing.made_of([next(given) for _ in weighing.tensors()])
         sums, rows, filled, factors, *bags = given
         ragged = {name: Bags(*bags[2 * i : 2 * i + 2]) for i, name in enumerate(self.room)}
-        batch = self._batch(columns, ragged, targets, rows, filled)
+        batch = self._batch(columns, ragged, targets, weighing, rows, filled)
         with torch.enable_grad():
             moving = {name: weights[name].detach().requires_grad_() for name in self.moved}
             output = self.step.ensemble.functional(weights | moving, others, batch)
@@ -141,7 +146,10 @@ class Program:
         sums.add_(output.sums.detach())
         return tuple(output.kept[name].detach() for name in self.kept_names)
 
-    def _batch(self, columns: State, ragged: dict[str, Bags], targets: State, index: Tensor, filled: Tensor) -> Batch:
+    def _batch(
+        self, columns: State, ragged: dict[str, Bags], targets: State, weighing: Weighing | None, index: Tensor,
+        filled: Tensor,
+    ) -> Batch:  # fmt: skip
         """index: int64 [K, B] or [1, B]; filled: int64 [K] or [1]."""
         several = index.shape[0] > 1
         shape = index.shape if several else index.shape[1:]
@@ -155,11 +163,13 @@ class Program:
             real = torch.arange(index.shape[1], device=index.device) < filled[:, None]
             mask = (real if several else real[0]).to(self.loader.dtype)
         values = {name: shaped(self.loader.values(name, column, flat)) for name, column in columns.items()}
+        taken = {name: shaped(t.index_select(0, flat)) for name, t in targets.items()}
         return Batch(
             {name: ragged[name] if name in ragged else values[name] for name in self.loader.rows.inputs},
-            {name: shaped(t.index_select(0, flat)) for name, t in targets.items()},
+            taken,
             mask,
             self.loader.shared,
+            weighing.of(taken, flat.view(shape)) if weighing else None,
         )
 
 

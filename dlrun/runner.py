@@ -99,8 +99,10 @@ class Run:
             raise DataError(f"dataset {self.config.dataset.name} has no test set: set evaluation.test=false")
 
     def splits(self, data: Data) -> list[Split]:
-        """Which rows each model trains on."""
-        targets = next(iter(data.train.targets.values())).numpy()
+        """Which rows each model trains on. Of several targets the first of classes is what `stratify` looks at."""
+        known = data.spec.targets
+        of_classes = [name for name, target in known.items() if target.problem in ("binary", "multiclass")]
+        targets = data.train.targets[[*of_classes, *known][0]].numpy()
         scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
         return self.parts.evaluation.splits(targets, self.config.seed, scale)
 

@@ -168,7 +168,7 @@ def ordered(found: Sequence[Line], word: str) -> list[Line]:
     Runs without a value come last."""
     key = word.removeprefix("-")
     downwards = key == "when" or key.startswith(("val.", "test.")) or key == "selected"
-    downwards &= not any(name in key for name in FEWER_IS_BETTER)
+    downwards &= not key.endswith(FEWER_IS_BETTER)
     there = [line for line in found if not _missing(line.get(key))]
     there.sort(key=lambda line: _rank(line.get(key)), reverse=downwards != word.startswith("-"))
     return there + [line for line in found if _missing(line.get(key))]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from dlrun.contracts import Bags, Column, Data, Dataset, InputSpec, TargetSpec
+from dlrun.contracts import AnyLoss, Bags, Column, Data, Dataset, InputSpec, SumOfLosses, TargetSpec
 from dlrun.graphs import summary
 
 MOST_COLUMNS = 30
@@ -30,6 +30,14 @@ def layers(model: nn.Module, nested: bool = False) -> tuple[str, list[str], list
     return title, columns, rows
 
 
+def told(loss: AnyLoss) -> str:
+    """`mse on age`; of a sum `0.25 * mse on age + binary_crossentropy on gender`."""
+    if not isinstance(loss, SumOfLosses):
+        return f"{loss.name} on {loss.key}"
+    factors = {target: f"{weight:g} * " if weight != 1 else "" for target, weight in loss.weights.items()}
+    return " + ".join(f"{factors[target]}{term.name} on {target}" for target, term in loss.terms.items())
+
+
 def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]:
     """What the data are: rows, shapes, types, ranges, classes, and three rows as a person reads them.
 
@@ -45,6 +53,7 @@ def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]
             rows.append([f"{part} {name}", _column(column, spec.inputs[name])])
             rows += _named(column, spec.inputs[name].names) if columns and part == "train" else []
         rows += [[f"{part} {name}", _target(t, spec.targets[name])] for name, t in there.targets.items()]
+        rows += [] if there.weights is None else [[f"{part} sample weight", _range(there.weights)]]
     described = [dataset.describe(data, "train", i) for i in range(min(3, len(data.train)))]
     rows += [[f"train[{i}]", text if len(text) <= 300 else text[:299] + "…"] for i, text in enumerate(described)]
     return rows

@@ -131,7 +131,8 @@ class Stack:
         return self._summed(self._params, self._buffers, self._settings, batch)
 
     def _summed(self, params: State, buffers: State, settings: State, batch: Batch) -> Output:
-        dims: Any = None if batch.shared else (0, 0, None if batch.mask is None else 0, None)
+        mask, weights = (None if part is None else 0 for part in (batch.mask, batch.weights))
+        dims: Any = None if batch.shared else (0, 0, mask, None, weights)
         call = torch.vmap(self._one, in_dims=(0, 0, 0, dims and Batch(*dims)), randomness="different")
         output = call(params, buffers, settings, batch)
         return Output(output.objective.sum(), output.sums, output.kept)

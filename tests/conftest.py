@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def mirror() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs real data: set DLRUN_MIRROR to a mirror folder")
     return Path(folder)
+
+
+@pytest.fixture
+def people(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`project` with the dataset of `_people`, for `--plugins own`."""
+    from _people import FILES
+
+    from dlrun import registry
+
+    monkeypatch.setattr(registry, "_plugin_dirs", [])
+    for name, text in FILES.items():
+        file = project / "own" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text).lstrip())
+    return project
 
 
 @pytest.fixture

@@ -142,7 +142,8 @@ def test_a_task_runs_shrunk_to_two_batches(task, project, capsys):
     assert summary["data_source"] == "sample"
     assert summary["warnings"] == {}
     assert summary["metrics"]["val"] or summary["metrics"]["test"]
-    assert set(summary["baseline"]) == {*summary["metrics"]["val"], *summary["metrics"]["test"]} - {"loss", "penalty"}
+    values = {*summary["metrics"]["val"], *summary["metrics"]["test"]}
+    assert set(summary["baseline"]) == {v for v in values if v != "penalty" and not v.endswith("loss")}
     assert all(row["verdict"] == "not compared: sample data" for row in summary["book"])
     history = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert {"stage", "repeat", "fold", "epoch", "split", "loss"} <= set(history[0])
@@ -182,6 +183,7 @@ def test_what_a_task_acknowledges_is_there(project):
 def test_every_claim_is_about_a_run_and_a_value_that_it_reports(name, project):
     from dlrun.assembly import assemble
     from dlrun.commands import train
+    from dlrun.objective import logged_terms
 
     folder = experiments()[name]
     experiment = read_experiment(folder)
@@ -189,7 +191,8 @@ def test_every_claim_is_about_a_run_and_a_value_that_it_reports(name, project):
     assert experiment.claims
     composer = train.composer_for([], [])
     configs = {task: train.check(composer, [f"task={task}"], False) for task in experiment.runs}
-    metrics = {task: set(assemble(config).metrics) for task, config in configs.items()}
+    parts = {task: assemble(config) for task, config in configs.items()}
+    metrics = {task: {*made.metrics, *logged_terms(made.loss)} for task, made in parts.items()}
     for claim in experiment.claims:
         assert claim.low <= claim.high
         assert claim.expected is None or claim.low <= claim.expected <= claim.high, claim.claim
@@ -243,6 +246,7 @@ MORE = {
     "graphs/blocks.py": {"registry"},  # it lists files
     "graphs/weights.py": {"datasets"},  # the mirrors of data have weights, too
     "layers/_making.py": {"arguments", "registry"},  # a layer may hold others, named in YAML
+    "losses/per_output.py": {"registry"},  # its terms are losses by name
     "datasets": {"memory"},  # a table that does not fit is refused before it is read
 }
 """What some parts may use beside the base."""

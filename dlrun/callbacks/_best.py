@@ -19,14 +19,16 @@ class Best:
         self.weights: list[State] = []
 
     def update(self, fit: Any) -> None:
-        """Compare this epoch's logs; the first epoch is always the best so far."""
+        """Compare this epoch's logs; the first epoch is always the best so far. Where nothing is held out, as in a
+        refit, a value of validation is that of training."""
+        name = self.monitor if fit.val else self.monitor.removeprefix("val_")
         if not self.values:
             self.values = [math.nan] * fit.size
             self.epochs = [0] * fit.size
             self.weights = [{} for _ in range(fit.size)]
-        sign = -1.0 if fit.higher_is_better(self.monitor) else 1.0
+        sign = -1.0 if fit.higher_is_better(name) else 1.0
         for k in fit.active_members():
-            value = fit.logs[k][self.monitor]
+            value = fit.logs[k][name]
             better = sign * value < sign * self.values[k] - self.min_delta
             if better or not self.epochs[k]:
                 self.values[k], self.epochs[k] = value, fit.epoch

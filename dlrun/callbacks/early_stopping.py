@@ -32,7 +32,10 @@ class EarlyStopping(Callback):
         self.patience, self.restore_best = patience, restore_best
 
     def on_epoch_end(self, fit: Any) -> None:
-        """Count epochs without improvement; freeze the members that are done."""
+        """Count epochs without improvement; freeze the members that are done. A refit, whose epochs are given, goes on
+        where validation is what is waited for."""
+        if self._idle(fit):
+            return
         self.best.update(fit)
         for k in fit.active_members():
             if fit.epoch - self.best.epochs[k] >= self.patience:
@@ -40,9 +43,12 @@ class EarlyStopping(Callback):
 
     def on_fit_end(self, fit: Any) -> None:
         """Members that ran to the end get their best weights too."""
-        if self.restore_best:
+        if self.restore_best and not self._idle(fit):
             for k in fit.active_members():
                 fit.freeze(k, self.best.weights[k])
+
+    def _idle(self, fit: Any) -> bool:
+        return self.best.monitor.startswith("val_") and not fit.val
 
     def state_dict(self) -> dict[str, Any]:
         """Best values, epochs and weights."""

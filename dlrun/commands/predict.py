@@ -10,8 +10,8 @@ input: what the run's dataset reads. Several are separated by commas where they 
   several inputs       a JSON object with the name of each (question_answering, sentence_pairs, …)
 rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
 with the true values; rows=test opens the test set, which runs/test_ledger.jsonl records.
-Probabilities come with the class they speak for. All predictions go to artifacts/predictions.csv in the run
-folder, a table with one column per class or value.
+Probabilities come with the class they speak for; of several targets each has its columns. All predictions go
+to artifacts/predictions.csv in the run folder, a table with one column per class or value.
 
 R is a path, a signature (four digits are enough), task/signature, or a task (its newest finished
 run).
@@ -33,14 +33,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun import console
+from dlrun.commands._predictions import Column, columns, narrow
 from dlrun.commands._words import parse
 from dlrun.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.contracts import TargetSpec
     from dlrun.loading import Loaded
+
+    Outputs = dict[str, Tensor]
 
 
 def main(words: list[str]) -> int:
@@ -71,27 +73,30 @@ def main(words: list[str]) -> int:
     from dlrun.loading import load
 
     run = load(given["run"], given["runs_dir"], given["weights"], given["split"], given["device"])
-    (name, target), *_ = run.parts.spec.targets.items()
     inputs, predictions, true = _from_rows(run, given) if given["rows"] else _from_input(run, given["input"])
-    columns = _columns(name, target, predictions)
-    table = [[inputs[i], *_shown(target, p), *([true[i]] if true else [])] for i, p in enumerate(predictions)]
-    head = ["input", *(["prediction"] if target.classes else []), *columns, *(["true"] if true else [])]
+    targets = run.parts.spec.targets
+    table = [Column("input", inputs)]
+    for name, values in predictions.items():
+        table += columns(name, targets[name], values, true.get(name), len(predictions) > 1)
+    rows = list(zip(*(column.cells for column in table), strict=True))
     path = run.folder.artifacts / "predictions.csv"
     text = io.StringIO()
-    csv.writer(text).writerows([head, *table])
+    csv.writer(text).writerows([[column.head for column in table], *rows])
     write_text(path, text.getvalue())
-    shown = [[_short(str(v)) for v in _narrow(row, target)] for row in table[:20]]
+    drawn = narrow(table)
+    shown = [[_short(cell) for cell in row] for row in list(zip(*(c.cells for c in drawn), strict=True))[:20]]
     title = f"{run.config.task} · {run.folder.path.name} · {given['weights']} weights"
-    drawn = _narrow(head, target)
     sample = run.config.dataset.args["source"] == "sample"
-    console.table(drawn, shown, title=title, right=[c for c in drawn if c in (*columns, "probability")], sample=sample)
-    more = f", the first {len(shown)} of them above" if len(table) > len(shown) else ""
-    count = "1 prediction" if len(table) == 1 else f"{len(table):,} predictions"
+    right = [column.head for column in drawn if column.figures]
+    console.table([column.head for column in drawn], shown, title=title, right=right, sample=sample)
+    more = f", the first {len(shown)} of them above" if len(rows) > len(shown) else ""
+    count = "1 prediction" if len(rows) == 1 else f"{len(rows):,} predictions"
     console.say(f"{count} written to {path}{more}")
     return 0
 
 
-def _from_input(run: Loaded, word: str) -> tuple[list[str], Tensor, list[str]]:
+def _from_input(run: Loaded, word: str) -> tuple[list[str], Outputs, Outputs]:
+    """Names of the rows, predictions by target, and no true values."""
     import torch
 
     files = word.split(",")
@@ -103,7 +108,8 @@ def _from_input(run: Loaded, word: str) -> tuple[list[str], Tensor, list[str]]:
         for name, rows in zip(named, encoded, strict=True)
         for i in range(len(rows))
     ]
-    return readable, torch.cat([_predict(run, rows) for rows in encoded]), []
+    predicted = [_predict(run, rows) for rows in encoded]
+    return readable, {name: torch.cat([p[name] for p in predicted]) for name in predicted[0]}, {}
 
 
 def _is_file(word: str) -> bool:
@@ -113,7 +119,8 @@ def _is_file(word: str) -> bool:
         return False
 
 
-def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Tensor, list[str]]:
+def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Outputs, Outputs]:
+    """Names of the rows, predictions and true values by target."""
     import numpy as np
 
     from dlrun import ledger
@@ -126,19 +133,18 @@ def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Tensor, l
         ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="predict")
     n = min(int(given["n"]) or len(rows), len(rows))
     predictions = _predict(run, rows, np.arange(n))
-    name, target = next(iter(run.parts.spec.targets.items()))
-    values = rows.targets[name][:n]
-    true = [_shown(target, value)[0] if value.ndim else _label(target, value) for value in values]
+    true = {name: target[:n] for name, target in rows.targets.items()}
     return [f"{given['rows']}[{i}]" for i in range(n)], predictions, true
 
 
-def _predict(run: Loaded, rows: Any, index: Any = None) -> Tensor:
-    """Outputs of the run's first target, [N, …]."""
+def _predict(run: Loaded, rows: Any, index: Any = None) -> Outputs:
+    """The model's outputs for the targets that it was trained on, each [N, …]."""
     import numpy as np
     import torch
 
     from dlrun.device import DTYPES
     from dlrun.loaders import Loader, to_device
+    from dlrun.objective import terms
 
     trainer = run.config.trainer
     dtype = DTYPES[trainer.precision]
@@ -146,45 +152,9 @@ def _predict(run: Loaded, rows: Any, index: Any = None) -> Tensor:
     model.load_state_dict(run.weights)
     index = np.arange(len(rows)) if index is None else index
     loader = Loader(to_device(rows, run.device), run.parts.spec, [index], trainer.eval_batch_size, dtype)
-    name = next(iter(run.parts.spec.targets))
     with torch.no_grad():
-        return torch.cat([model(batch.inputs)[name].cpu() for batch, _ in loader.epoch(0)])
-
-
-def _columns(name: str, target: TargetSpec, predictions: Tensor) -> list[str]:
-    if target.problem == "binary":
-        return [f"p({target.labels[1] if target.labels else name})"]
-    if predictions.ndim == 1:
-        return [f"{name} ({target.unit})" if target.unit else name]
-    return [f"p({target.labels[i] if target.labels else i})" for i in range(predictions.shape[1])]
-
-
-def _shown(target: TargetSpec, value: Tensor) -> list[str]:
-    """The class, where there is one, then the numbers."""
-    numbers = [f"{float(v):.6g}" for v in value.reshape(-1)]
-    if target.problem == "binary":
-        return [_label(target, value > 0.5), *numbers]
-    if target.problem == "multiclass":
-        return [_label(target, value.argmax()), *numbers]
-    if target.problem == "multilabel":
-        return [" ".join(_label(target, i) for i, v in enumerate(value) if v > 0.5), *numbers]
-    return numbers
-
-
-def _label(target: TargetSpec, value: Any) -> str:
-    if not target.classes:
-        return f"{float(value):.6g}"
-    return target.labels[int(value)] if target.labels else str(int(value))
-
-
-def _narrow(row: list[str], target: TargetSpec) -> list[str]:
-    """On the screen, many classes shrink to the predicted one; the file has them all."""
-    if target.problem != "multiclass" or len(row) <= 8:
-        return row
-    if row[1] == "prediction":
-        return ["input", "prediction", "probability", *row[2 + target.classes :]]
-    numbers = row[2 : 2 + target.classes]
-    return [row[0], row[1], max(numbers, key=float), *row[2 + target.classes :]]
+        outputs = [model(batch.inputs) for batch, _ in loader.epoch(0)]
+    return {name: torch.cat([output[name].cpu() for output in outputs]) for name in terms(run.parts.loss)}
 
 
 def _short(text: str) -> str:

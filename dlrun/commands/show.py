@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
     import yaml
 
     from dlrun.assembly import assemble
-    from dlrun.showing import card, layers
+    from dlrun.showing import card, layers, told
 
     console.say(yaml.safe_dump(config.to_dict(), sort_keys=False).rstrip())
     parts = assemble(config)
@@ -55,7 +55,7 @@ def main(words: list[str]) -> int:
     console.table(columns, rows, title=f"\n{title}", right=["parameters", "frozen"])
     if own["graph"]:
         _write(model, config, Path(own["graph"]), own["shapes"] == "true", own["nested"] == "true")
-    console.say(f"loss: {parts.loss.name} on {parts.loss.key}")
+    console.say(f"loss: {told(parts.loss)}")
     data = parts.dataset.load()
     title = f"\nData · {config.dataset.name}"
     console.table(

@@ -22,6 +22,7 @@ from dlrun.contracts.data import (
 )
 from dlrun.contracts.judging import Baseline, Evaluation, Guard
 from dlrun.contracts.learning import (
+    AnyLoss,
     AnyMetric,
     Callback,
     Loss,
@@ -32,10 +33,12 @@ from dlrun.contracts.learning import (
     Rule,
     Schedule,
     Step,
+    SumOfLosses,
     TableMetric,
 )
 
 __all__ = [
+    "AnyLoss",
     "AnyMetric",
     "Bags",
     "Baseline",
@@ -60,6 +63,7 @@ __all__ = [
     "Schedule",
     "Split",
     "Step",
+    "SumOfLosses",
     "TableMetric",
     "TargetSpec",
 ]

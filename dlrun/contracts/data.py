@@ -95,12 +95,15 @@ Column = Tensor | Bags
 
 class Batch(NamedTuple):
     """Rows on their way through a step. mask: float [B], 1 for real rows and 0 for padding; None means that
-    all rows are real. In a stack every tensor carries a leading axis K, unless the batch is `shared` by all models."""
+    all rows are real. weights: by target, what each row's loss counts, float [B], at least 0; targets that are not
+    there, and all where it is None, as in validation, count 1. In a stack every tensor carries a leading axis K, unless
+    the batch is `shared` by all models."""
 
     inputs: dict[str, Column]
     targets: dict[str, Tensor]
     mask: Tensor | None
     shared: bool = False
+    weights: dict[str, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,13 @@ class Rows:
 
     A tensor column is [N, *shape] in its storage dtype: uint8 pictures stay uint8; tokens, and nothing else, are
     uint16, int32 or int64. Targets are int64 [N] for classes or float32 [N, classes] for their shares, float32 [N]
-    for binary, float32 [N, *shape] otherwise.
+    for binary, float32 [N, *shape] otherwise. weights: float32 [N], at least 0, what the loss of a row counts when it
+    is trained on; None: each counts 1.
     """
 
     inputs: dict[str, Column]
     targets: dict[str, Tensor]
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         first = next(iter(self.inputs.values()))

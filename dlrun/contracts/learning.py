@@ -17,7 +17,8 @@ from dlrun.contracts.data import Batch
 class Loss(Protocol):
     """`(outputs, targets) -> Tensor[B]`, one value per row, never reduced.
 
-    name: which loss it is, resolved where it was `auto`. key: the target it reads.
+    name: which loss it is, resolved where it was `auto`. key: the target it reads. One that weighs classes has them as
+    `class_weight`: a number for each class, or "balanced".
     outputs: for a target `t` the model gives `outputs[t]`, the prediction after the last activation, and
     `outputs[t + "_logits"]`, the value before it.
     """
@@ -30,10 +31,28 @@ class Loss(Protocol):
         ...
 
 
+@runtime_checkable
+class SumOfLosses(Protocol):
+    """The weighted sum of several losses. name: as in the config. terms: by target, each logged as `<target>_loss`
+    without its factor. weights: by target, the factor of its term."""
+
+    name: str
+    terms: Mapping[str, Loss]
+    weights: Mapping[str, float]
+
+    def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """The sum for each row, [B]."""
+        ...
+
+
+AnyLoss = Loss | SumOfLosses
+
+
 class Metric(Protocol):
     """A measure that sums over batches: `update` gives a state that may be added to others, `compute` turns
     the sum into a number. state_size: S of that state. higher_is_better: for choosing the best epoch.
-    key: the target it reads. A metric that goes by another name than its file's has it as `name`."""
+    key: the target it reads. It is reported by the name of its file; a `build` that returns a dict gives several,
+    or one by another name."""
 
     key: str
     state_size: int
@@ -126,8 +145,8 @@ class OptimizerSpec:
 
 class Output(NamedTuple):
     """What a batch gave. objective: what is minimised, a scalar. sums: [S], loss times rows, the same for the
-    penalty where a layer has one, then the metrics' states. kept: [B, W] by metric, for those that need all rows.
-    In a stack sums and kept have a leading axis K."""
+    penalty where a layer has one and for each term of a sum of losses, then the metrics' states. kept: [B, W] by
+    metric, for those that need all rows. In a stack sums and kept have a leading axis K."""
 
     objective: Tensor
     sums: Tensor

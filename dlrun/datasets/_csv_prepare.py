@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -39,6 +39,7 @@ class Options:
     test: str | float | int
     test_order: Literal["auto", "random", "last"]
     time: str | None
+    sample_weight: str | None
     normalize: Literal["train", "pool", "no"]
 
     @property
@@ -72,12 +73,14 @@ def _prepare(options: Options, stamps: tuple[object, ...]) -> Prepared:
     wanted = _wanted(file, options)
     precise = [options.target, *([options.time] if options.time else [])]
     more_rows = test_file.expected_rows() if test_file else 0
-    columns = read(
-        file, wanted, options.categorical, precise, more_rows, f"dataset.problem={options.problem} needs numbers"
-    )
+    needs = {options.target: f"dataset.problem={options.problem} needs numbers"}
+    if options.sample_weight:
+        needs[options.sample_weight] = "expected the weight of the row, at least 0"
+    columns = read(file, wanted, options.categorical, precise, more_rows, needs)
     target = decide(file, options.target, columns[options.target], options.problem, options.normalize)
     values = target.values(file, columns.pop(options.target))
     times = _times(file, columns.pop(options.time)) if options.time else None
+    weights = _weights(file, columns.pop(options.sample_weight)) if options.sample_weight else None
     features, warnings = choose(
         file, columns, options.categorical, options.missing, normalized=options.normalize != "no"
     )
@@ -104,6 +107,10 @@ def _prepare(options: Options, stamps: tuple[object, ...]) -> Prepared:
         {"train": len(train), "test": len(test) if test else 0},
     )
     rows = _rows(features, columns, target, values, train, options.missing)
+    if weights is not None:
+        if not weights[train].any():
+            raise DataError(f"{file.named}: the weights of all training rows are 0: there is nothing to learn from")
+        rows = replace(rows, weights=torch.from_numpy(weights[train]))
     extras = {} if times is None else {"time": times[train]}
     checksums = {f.named: _sha256(f) for f in (file, *more)}
     data = Data(spec, rows, test, extras=extras, checksums=checksums)
@@ -118,22 +125,37 @@ def _wanted(file: CsvFile, options: Options) -> dict[str, Kind | None]:
         "dataset.drop": options.drop,
         "dataset.categorical": options.categorical,
         "dataset.time": (options.time,) if options.time else (),
+        "dataset.sample_weight": (options.sample_weight,) if options.sample_weight else (),
     }
     for key, names in asked.items():
         known(file, names, key)
-    aside = {options.target, options.time, "", *options.drop}  # without a name: often the index of a data frame
+    # Without a name: often the index of a data frame.
+    aside = {options.target, options.time, options.sample_weight, "", *options.drop}
     inputs = [name for name in options.columns or file.names if name not in aside]
     if not inputs:
         raise DataError(f"{file.named}: no input is left, there is only the target '{options.target}'")
     kinds: dict[str, Kind | None] = {n: "category" if n in options.categorical else None for n in inputs}
     if options.time:
         kinds[options.time] = "time"
+    if options.sample_weight:
+        kinds[options.sample_weight] = "number"
     return {**kinds, options.target: KINDS[options.problem]}
 
 
 def _times(file: CsvFile, column: Column) -> np.ndarray:
     if column.gap is not None:
         raise DataError(f"{file.line(column.gap)}: the time of the row is missing")
+    return column.values
+
+
+def _weights(file: CsvFile, column: Column) -> np.ndarray:
+    """Of all rows, float32 [N]."""
+    if column.gap is not None:
+        raise DataError(f"{file.line(column.gap)}: the weight of the row is missing. Fill it in; 0 leaves the row out")
+    negative = np.flatnonzero(column.values < 0)
+    if len(negative):
+        received = f"received {column.values[negative[0]]:g}"
+        raise DataError(f"{file.line(int(negative[0]))}: expected the weight of the row, at least 0, {received}")
     return column.values
 
 

@@ -26,13 +26,13 @@ def read(
     declared: Collection[str] = (),
     precise: Collection[str] = (),
     more_rows: int = 0,
-    needs: str = "the table to train on has numbers there",
+    needs: Mapping[str, str] | None = None,
 ) -> dict[str, Column]:
     """The wanted columns of a file.
 
     wanted: a column's kind, or None where its values decide: it is one of numbers where nine in ten of them
     are. declared: columns that are categories however many these are. precise: the target and the time, kept as
-    float64. more_rows: rows of another file that will be in memory too. needs: why the wanted numbers are.
+    float64. more_rows: rows of another file that will be in memory too. needs: by column, what its numbers are for.
     Raises DataError, also where there is not enough memory, before most of the file is read.
     """
     first = list(islice(chain.from_iterable(file.chunks()), FIRST))
@@ -55,7 +55,7 @@ def read(
         columns |= _stream(file, mistaken, declared, precise)
     for name, column in columns.items():
         if column.wrong is not None:
-            raise DataError(_wrong(file, name, column, wanted[name], name in precise, needs))
+            raise DataError(_wrong(file, name, column, wanted[name], name in precise, (needs or {}).get(name)))
         if wanted[name] is None and column.categories and (places := commas(column.categories)):
             row = int(np.flatnonzero(np.isin(column.values, places))[0])
             way = "dataset.problem=multiclass" if name in precise else f"'dataset.categorical=[{name}]'"
@@ -122,7 +122,7 @@ def _other(column: Column) -> Kind:
     return "category" if _numeric(column) else "number"
 
 
-def _wrong(file: CsvFile, name: str, column: Column, wanted: Kind | None, aside: bool, needs: str) -> str:
+def _wrong(file: CsvFile, name: str, column: Column, wanted: Kind | None, aside: bool, needs: str | None) -> str:
     """What to say of a column's first wrong value. wanted: the kind that it was told to have."""
     assert column.wrong is not None
     row, text = column.wrong
@@ -130,12 +130,15 @@ def _wrong(file: CsvFile, name: str, column: Column, wanted: Kind | None, aside:
     if wanted == "time":
         expected = "expected a number or a date such as 2024-01-31 or 31.01.2024 12:30"
         return f"{line}: dataset.time, column '{name}': {expected}, received '{text}'"
-    said = bad_number(text, needs if wanted else f"expected a number, as {column.share:.2%} of its values are")
+    there = needs or "the table to train on has numbers there"
+    said = bad_number(text, there if wanted else f"expected a number, as {column.share:.2%} of its values are")
     if comma(text):
         return f"{line}: column '{name}': {said}"
     if aside:
         way = "Correct it or delete the line" if column.share >= MOSTLY else "Choose another dataset.target or problem"
         return f"{line}: the target, column '{name}': {said}. {way}"
+    if needs:
+        return f"{line}: column '{name}': {said}. Correct it"
     said += ". Correct it, write a missing value as an empty field or NA"
     if not wanted:
         said += f", leave the column out with 'dataset.drop=[{name}]'"

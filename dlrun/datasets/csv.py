@@ -131,6 +131,7 @@ def build(
     test: str | float | int = 0.2,
     test_order: Literal["auto", "random", "last"] = "auto",
     time: str | None = None,
+    sample_weight: str | None = None,
     normalize: Literal["train", "pool", "no"] = "train",
 ) -> Table:
     """A table whose first line names its columns.
@@ -140,26 +141,30 @@ def build(
     though they look like numbers or have many values. missing: what an empty field, NA, NaN, null or ? becomes:
     the column's mean, 0, or an error. test: another file, or a share or number of rows of this one, taken at
     random or, with `last` (and with `auto` where there is a time), from the end. time: the column by which rows
-    are sorted; it is no input. normalize: with the mean and deviation of the training rows (3.6.2), of all rows
+    are sorted; it is no input. sample_weight: the column with what the loss of a training row counts, at least 0, as
+    in Keras; it is no input. normalize: with the mean and deviation of the training rows (3.6.2), of all rows
     but the test's, or not at all. Raises ConfigError.
     """
     problems = check_source(source) + check_path(path, "a CSV file") + check_test(test)
     if not target:
         problems.append(Problem("dataset.target", "missing: the column to predict", "set dataset.target=…"))
-    aside = {"target": target, "time": time}
+    aside = {"target": target, "time": time, "sample_weight": sample_weight}
     for key, names in (("columns", columns), ("drop", drop), ("categorical", categorical)):
         for role, name in aside.items():
             if name and name in (names or ()):
                 what = "may not name" if key == "drop" else "names inputs, not"
                 problems.append(Problem(f"dataset.{key}", f"{what} the {role} column '{name}'"))
-    if target and target == time:
-        problems.append(Problem("dataset.time", f"is the target column '{target}'"))
+    for key, name in (("time", time), ("sample_weight", sample_weight)):
+        if target and target == name:
+            problems.append(Problem(f"dataset.{key}", f"is the target column '{target}'"))
+    if time and time == sample_weight:
+        problems.append(Problem("dataset.sample_weight", f"is the time column '{time}'"))
     if columns == []:
         problems.append(Problem("dataset.columns", "expected at least one column", "null takes all"))
     refuse(problems)
     return Table(
         Options(
             path, target, problem, None if columns is None else tuple(dict.fromkeys(columns)), tuple(drop or ()),
-            tuple(categorical or ()), missing, separator, test, test_order, time, normalize,
+            tuple(categorical or ()), missing, separator, test, test_order, time, sample_weight, normalize,
         )
     )  # fmt: skip

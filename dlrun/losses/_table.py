@@ -28,18 +28,20 @@ read."""
 
 
 def check(
-    spec: DataSpec, loss_name: str, loss_key: str, output_activations: Mapping[str, str]
+    spec: DataSpec, loss_name: str, loss_key: str, output_activations: Mapping[str, str], path: str = "loss.name"
 ) -> tuple[list[Problem], list[str]]:
     """Compare a loss with the model's last activation, before anything is trained.
 
-    loss_key: the target the loss reads. output_activations: the model's, target to name. Returns what can't
+    loss_key: the target the loss reads. output_activations: the model's, target to name. path: of the loss's name in
+    the config. Returns what can't
     work as problems, and what can though the table advises otherwise as warnings (the book's
     `imdb_dense_mse` and `mnist_dense_api` do so on purpose). Losses that the table does not know are left
     alone.
     """
     if loss_key not in output_activations:
         given = ", ".join(output_activations) or "none"
-        return [Problem("loss.target", f"the model has no output '{loss_key}'", f"its outputs: {given}")], []
+        where = "loss.target" if path == "loss.name" else path
+        return [Problem(where, f"the model has no output '{loss_key}'", f"its outputs: {given}")], []
     target = spec.targets[loss_key]
     kind, last = target.problem, output_activations[loss_key]
     name = TABLE[kind][0] if loss_name == "auto" else loss_name
@@ -54,7 +56,7 @@ def check(
         if kind not in kinds:
             wanted = " or ".join(kinds)
             message = f"{name} needs a {wanted} target, '{loss_key}' is {kind} with {target.units} unit(s)"
-            problems.append(Problem("loss.name", message, advice))
+            problems.append(Problem(path, message, advice))
         elif last != activation:
             message = f"{name} needs {activation} as the last activation, the model has {last}"
             problems.append(Problem("architecture.output_activation", message, advice))

@@ -8,15 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dlrun.contracts import DataSpec, Loss
+from dlrun.losses._class_weight import ClassWeight, Resolved, resolved
 from dlrun.losses._rows import row_mean, target_name
 
 
-def build(spec: DataSpec, *, target: str | None = None) -> Loss:
+def build(spec: DataSpec, *, target: str | None = None, class_weight: ClassWeight | None = None) -> Loss:
     """`-y log p - (1 - y) log(1 - p)` with p = sigmoid(logits) (book sections 3.4.3 and 4.5.5).
 
-    target: the one to read, may be left out where there is only one. Raises ConfigError.
+    target: the one to read, may be left out where there is only one. class_weight: what the loss of a training row
+    counts, by the label or the index of its class, or "balanced": in the inverse ratio of the classes' training rows
+    (Keras, scikit-learn). Raises ConfigError.
     """
-    return BinaryCrossentropy(target_name(spec, target, "loss.target"))
+    key = target_name(spec, target, "loss.target")
+    return BinaryCrossentropy(key, resolved(spec, key, class_weight))
 
 
 class BinaryCrossentropy:
@@ -24,8 +28,8 @@ class BinaryCrossentropy:
 
     name = "binary_crossentropy"
 
-    def __init__(self, key: str):
-        self.key = key
+    def __init__(self, key: str, class_weight: Resolved = None):
+        self.key, self.class_weight = key, class_weight
 
     def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """One value per row, [B]."""

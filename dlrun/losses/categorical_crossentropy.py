@@ -8,15 +8,19 @@ import torch
 from torch import Tensor
 
 from dlrun.contracts import DataSpec, Loss
+from dlrun.losses._class_weight import ClassWeight, Resolved, resolved
 from dlrun.losses._rows import row_mean, target_name
 
 
-def build(spec: DataSpec, *, target: str | None = None) -> Loss:
+def build(spec: DataSpec, *, target: str | None = None, class_weight: ClassWeight | None = None) -> Loss:
     """`-sum(y log p)` with p = softmax(logits) (book sections 3.5.3 and 4.5.5).
 
-    target: the one to read, may be left out where there is only one. Raises ConfigError.
+    target: the one to read, may be left out where there is only one. class_weight: what the loss of a training row
+    counts, by the label or the index of its class, or "balanced": in the inverse ratio of the classes' training rows
+    (Keras, scikit-learn). Raises ConfigError.
     """
-    return CategoricalCrossentropy(target_name(spec, target, "loss.target"))
+    key = target_name(spec, target, "loss.target")
+    return CategoricalCrossentropy(key, resolved(spec, key, class_weight))
 
 
 class CategoricalCrossentropy:
@@ -25,8 +29,8 @@ class CategoricalCrossentropy:
 
     name = "categorical_crossentropy"
 
-    def __init__(self, key: str):
-        self.key = key
+    def __init__(self, key: str, class_weight: Resolved = None):
+        self.key, self.class_weight = key, class_weight
 
     def __call__(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """One value per row, [B]."""

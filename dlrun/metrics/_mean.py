@@ -16,13 +16,12 @@ from dlrun.losses._rows import target_name
 
 @dataclass
 class RowMean:
-    """The mean over all rows of `per_row(outputs[key], targets[key])`, a tensor [B]. name: as in `Metric`."""
+    """The mean over all rows of `per_row(outputs[key], targets[key])`, a tensor [B]."""
 
     key: str
     higher_is_better: bool
     per_row: Callable[[Tensor, Tensor], Tensor]
     state_size: int = 2
-    name: str | None = None
 
     def update(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor], mask: Tensor | None) -> Tensor:
         """[sum, count] of one batch, float [2], at least float32. mask: float [B] or None for all rows."""

@@ -7,13 +7,16 @@ from dlrun.losses._rows import target_name
 from dlrun.metrics import accuracy, mae
 
 
-def build(spec: DataSpec, *, target: str | None = None) -> Metric:
-    """The book's choice for the problem (3.4 to 3.6).
+def build(spec: DataSpec, *, target: str | None = None) -> dict[str, Metric]:
+    """The book's choice for the problem (3.4 to 3.6): `accuracy` or `mae`.
 
-    target: the one to read, may be left out where there is only one. Raises ConfigError.
+    target: the one to read; None reads all, where there are several by the names `<target>_accuracy` and
+    `<target>_mae`. Raises ConfigError.
     """
-    key = target_name(spec, target, "metrics.auto.target")
-    classes = spec.targets[key].problem in ("binary", "multiclass", "multilabel")
-    metric = (accuracy if classes else mae).build(spec, target=key)
-    metric.name = "accuracy" if classes else "mae"
-    return metric
+    keys = list(spec.targets) if target is None else [target_name(spec, target, "metrics.auto.target")]
+    found = {}
+    for key in keys:
+        classes = spec.targets[key].problem in ("binary", "multiclass", "multilabel")
+        name, metric = ("accuracy", accuracy) if classes else ("mae", mae)
+        found[f"{key}_{name}" if len(keys) > 1 else name] = metric.build(spec, target=key)
+    return found

@@ -450,3 +450,56 @@ def test_what_is_wrong_leaves_a_clear_error_and_nothing_else(project, capsys, co
     assert main(["train", *given]) == code
     assert "Traceback" not in capsys.readouterr().err
     assert sorted(project.rglob("*")) == before
+
+
+# Weights of rows
+
+
+def test_a_column_of_weights_is_no_input_and_only_training_rows_have_it(write):
+    path = write(table(20, "a,w,y", lambda i: f"{i},{i % 3},{i + 0.5}"))
+    data = load(path, sample_weight="w", test=5, test_order="last")
+    assert data.spec.inputs["features"].names == ("a",)
+    assert data.train.weights.tolist() == [i % 3 for i in range(15)]
+    assert data.train.weights.dtype == torch.float32
+    assert data.test.weights is None
+    new = write(table(4, "a,y", lambda i: f"{i},{i}"), "new.csv")
+    assert len(load(path, sample_weight="w", test=new).test) == 4, "a test file needs no weights"
+    assert len(csv.build(path=path, target="y", sample_weight="w").encode("a=3")) == 1
+
+
+@pytest.mark.parametrize(
+    ("weight", "told"),
+    [
+        ("", "line 4: the weight of the row is missing"),
+        ("-1", "line 4: expected the weight of the row, at least 0, received -1"),
+        ("inf", "line 4: column 'w': expected a finite number"),
+        ("much", "line 4: column 'w': expected the weight of the row, at least 0, received 'much'. Correct it"),
+    ],
+)
+def test_a_row_needs_a_weight(write, weight, told):
+    path = write(table(20, "a,w,y", lambda i: f"{i},{weight if i == 2 else 1},{i + 0.5}"))
+    refused(path, told, sample_weight="w")
+
+
+def test_weights_that_are_all_0_or_of_no_column(write):
+    path = write(table(20, "a,w,y", lambda i: f"{i},0,{i + 0.5}"))
+    refused(path, "the weights of all training rows are 0", sample_weight="w")
+    refused(path, "dataset.sample_weight", "has no column 'v'", sample_weight="v")
+    with pytest.raises(ConfigError) as error:
+        csv.build(path=path, target="y", time="w", sample_weight="w", drop=["w"])
+    assert {p.path for p in error.value.problems} == {"dataset.drop", "dataset.sample_weight"}
+    with pytest.raises(ConfigError, match="is the target column 'y'"):
+        csv.build(path=path, target="y", sample_weight="y")
+
+
+def test_weights_of_classes_are_weights_of_their_rows(write, project):
+    """Two ways to say the same."""
+    path = write(table(90, "a,w,y", lambda i: f"{(i * 7) % 11},{[1, 3, 0.5][i % 3]},{'xyz'[i % 3]}"))
+    words = ["train", "-q", "dataset=csv", f"dataset.path={path}", "dataset.target=y", "architecture.units=[4]",
+             "trainer.epochs=2", "trainer.batch_size=16", "trainer.plots=false", "trainer.precision=float64"]  # fmt: skip
+    assert main([*words, "dataset.sample_weight=w", "runs_dir=rows"]) == 0
+    assert main([*words, "dataset.drop=[w]", "loss.class_weight={x: 1, y: 3, z: 0.5}", "runs_dir=classes"]) == 0
+    rows, classes = ([json.loads(line) for line in next(Path(d).glob("*/*/metrics.jsonl")).read_text().splitlines()]
+                     for d in ("rows", "classes"))  # fmt: skip
+    for one, other in zip(rows, classes, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-12)

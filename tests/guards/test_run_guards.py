@@ -74,7 +74,7 @@ def test_the_earliest_stop_is_where_the_guard_takes_it_to_be(patience):
     callback = early_stopping.build(patience=patience, restore_best=False)
     frozen: list[int] = []
     fit = SimpleNamespace(
-        size=1, logs=[{"val_loss": 1.0}], active_members=lambda: [0], higher_is_better=lambda name: False
+        size=1, val=True, logs=[{"val_loss": 1.0}], active_members=lambda: [0], higher_is_better=lambda name: False
     )
     fit.freeze = lambda k, weights: frozen.append(fit.epoch)
     for fit.epoch in range(1, 10):
