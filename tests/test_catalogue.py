@@ -176,7 +176,7 @@ def test_what_a_task_acknowledges_is_there(project):
         found = findings(Context(replace(config, acknowledge=[]), parts, data, splits))
         assert set(config.acknowledge) <= set(found), task
         looked |= set(config.acknowledge)
-    assert looked == {"last_layer", "narrow_layer", "normalisation"}
+    assert looked == {"class_balance", "last_layer", "narrow_layer", "normalisation"}
 
 
 @pytest.mark.parametrize("name", experiments())

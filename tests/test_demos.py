@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dlrun.claims import experiments, read
-from dlrun.demos import clock_lookup, gradient_descent, tensor_ops
+from dlrun.demos import clock_lookup, functional_api, gradient_descent, tensor_ops
 
 HERE = Path(tensor_ops.__file__).parent
 
@@ -45,6 +45,18 @@ def test_gradient_descent_holds_its_claims_and_draws(tmp_path):
     assert values["steps_plain"] - values["steps_momentum"] == values["steps_saved"]
     pictures = {f.name: f.read_bytes()[:4] for f in tmp_path.iterdir()}
     assert pictures == dict.fromkeys(("learning_rates.png", "surface.png", "minima.png"), b"\x89PNG")
+
+
+def test_graphs_equal_lists_and_what_is_none_is_refused(tmp_path, capsys):
+    values = functional_api.run(tmp_path)
+    judged = [c for c in read(experiments()["functional_api"]).claims if c.run is None]
+    assert {c.metric for c in judged} == set(values)
+    assert all(c.verdict(values[c.metric]).startswith("within") for c in judged)
+    assert "a cycle: a → b → a" in capsys.readouterr().out
+
+
+def test_a_graph_that_is_right_is_not_refused():
+    assert functional_api.refusal({"x": (64,)}, functional_api.GRAPH) == ""
 
 
 def test_descent_is_what_a_bowl_makes_of_it():

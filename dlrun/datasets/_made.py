@@ -12,17 +12,23 @@ from torch import Tensor
 from dlrun.datasets._files import Source
 
 SEED = 7  # made data are the same in every run: `seed=` changes the model, not them
+SAMPLE = 100  # rows of a part of what has thousands
 
 
 def resolve(source: Source) -> Literal["real", "sample"]:
-    """These data are made by definition, there is no other real thing: `real` and `auto` are the made rows. They
-    are the same rows with `sample`, marked as sample in every table because that is what was asked for."""
+    """These data are made by definition, there is no other real thing: `real` and `auto` are the made rows. `sample` is
+    marked as sample in every table because that is what was asked for."""
     return "sample" if source == "sample" else "real"
 
 
 def generators() -> dict[str, np.random.Generator]:
     """A random stream for each part: their draws are independent of each other, and of the other part's length."""
     return {part: np.random.default_rng([SEED, i]) for i, part in enumerate(("train", "test"))}
+
+
+def rows_of(source: Source, n: int) -> int:
+    """How many of `n` rows a part has: sample data are few, so that a net of any size runs through them."""
+    return min(n, SAMPLE) if source == "sample" else n
 
 
 def tokens(

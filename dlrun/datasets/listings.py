@@ -67,9 +67,10 @@ class Listings:
 
     def load(self) -> Data:
         """Makes all rows."""
+        n = _made.rows_of(self.source, self.n)
         parts, worth = {}, {}
         for part, random in _made.generators().items():
-            parts[part], worth[part] = self._rows(random)
+            parts[part], worth[part] = self._rows(n, random)
         return Data(self.spec, parts["train"], parts["test"], self.resolve_source(), extras={"worth": worth})
 
     def encode(self, raw: str) -> Rows:
@@ -87,26 +88,26 @@ class Listings:
         text = _made_words.text(description[row].tolist()[:6], self.vocabulary)
         return f"{float(rows.targets['price'][row]):.2f} €: {facts}, {stains} stain{'s' * (stains != 1)}, '{text} …'"
 
-    def _rows(self, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
-        facts = [random.integers(0, len(worth), self.n) for worth in FACTS.values()]
-        grade, stains = random.integers(0, GRADES, self.n), random.integers(0, STAINS, self.n)
+    def _rows(self, n: int, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
+        facts = [random.integers(0, len(worth), n) for worth in FACTS.values()]
+        grade, stains = random.integers(0, GRADES, n), random.integers(0, STAINS, n)
         known = sum(np.array(list(worth.values()))[f] for worth, f in zip(FACTS.values(), facts, strict=True))
         worth = np.stack([known, GRADE * grade, STAIN * stains], 1)
-        price = PRICE + worth.sum(1) + NOISE * random.standard_normal(self.n)
+        price = PRICE + worth.sum(1) + NOISE * random.standard_normal(n)
         one_hot = [np.eye(len(worth), dtype=np.float32)[f] for worth, f in zip(FACTS.values(), facts, strict=True)]
         inputs: dict[str, Column] = {
             "metadata": torch.from_numpy(np.concatenate(one_hot, 1)),
-            "description": _made.tokens(random, (self.n, self.length), self.vocabulary, [grade], SHARE, WORDS),
-            "photo": torch.from_numpy(self._photos(random, stains)),
+            "description": _made.tokens(random, (n, self.length), self.vocabulary, [grade], SHARE, WORDS),
+            "photo": torch.from_numpy(self._photos(n, random, stains)),
         }
         return Rows(inputs, {"price": torch.from_numpy(price.astype(np.float32))}), worth
 
-    def _photos(self, random: np.random.Generator, stains: np.ndarray) -> np.ndarray:
+    def _photos(self, n: int, random: np.random.Generator, stains: np.ndarray) -> np.ndarray:
         """A bright garment before something darker, with so many dark stains [N], each at a place of its own."""
         size = self.size
-        photos = np.empty((self.n, size, size, 3), np.uint8)
-        paper = random.uniform(60, 110, (self.n, 3)).astype(np.float32)
-        cloth = random.uniform(160, 245, (self.n, 3)).astype(np.float32)
+        photos = np.empty((n, size, size, 3), np.uint8)
+        paper = random.uniform(60, 110, (n, 3)).astype(np.float32)
+        cloth = random.uniform(160, 245, (n, 3)).astype(np.float32)
         grain = _drawing.Grain(random, GRAIN, size)
         for i, count in enumerate(stains):
             canvas = np.full((size, size, 3), paper[i], np.float32)
@@ -147,6 +148,6 @@ def build(
 
     n: listings for training, and as many for the test. length: words in a description. vocabulary: words are numbers
     from 1 to below it. size: pixels on each side of a photo.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return Listings(source, n, length, vocabulary, size)

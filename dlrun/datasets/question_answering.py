@@ -53,9 +53,10 @@ class QuestionAnswering:
 
     def load(self) -> Data:
         """Makes all rows."""
+        n = _made.rows_of(self.source, self.n)
         parts, topics = {}, {}
         for part, random in _made.generators().items():
-            parts[part], topics[part] = self._random(random) if self.random else self._rows(random)
+            parts[part], topics[part] = self._random(n, random) if self.random else self._rows(n, random)
         return Data(self.spec, parts["train"], parts["test"], self.resolve_source(), extras={"topics": topics})
 
     def encode(self, raw: str) -> Rows:
@@ -71,9 +72,9 @@ class QuestionAnswering:
         question, text = shown
         return f"answer {int(rows.targets['answer'][row])} to '{question} …' about '{text} …'"
 
-    def _rows(self, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
-        topics = random.integers(0, TOPICS, (self.n, 2))
-        shape = self.n, self.length
+    def _rows(self, n: int, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
+        topics = random.integers(0, TOPICS, (n, 2))
+        shape = n, self.length
         # A word that tells a topic tells nothing in a question, and the other way round.
         text, question = (
             _made.tokens(random, shape, self.vocabulary, [side * TOPICS + topics[:, side]], SHARE, WORDS)
@@ -83,10 +84,10 @@ class QuestionAnswering:
         answer = pairs * (self.answers // TOPICS**2)
         return Rows({"text": text, "question": question}, {"answer": torch.from_numpy(answer)}), topics
 
-    def _random(self, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
-        text, question = (_made.tokens(random, (self.n, self.length), self.vocabulary) for _ in range(2))
-        answer = torch.from_numpy(random.integers(0, self.answers, self.n))
-        return Rows({"text": text, "question": question}, {"answer": answer}), np.zeros((self.n, 0), np.int64)
+    def _random(self, n: int, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
+        text, question = (_made.tokens(random, (n, self.length), self.vocabulary) for _ in range(2))
+        answer = torch.from_numpy(random.integers(0, self.answers, n))
+        return Rows({"text": text, "question": question}, {"answer": answer}), np.zeros((n, 0), np.int64)
 
 
 def build(
@@ -105,6 +106,6 @@ def build(
     n: rows for training, and as many for the test. length: words in a text, and in a question. vocabulary: words are
     numbers from 1 to below it. answers: classes, of which 25 occur. random: words and answers are drawn like dice, as
     the book does with n=1000: all classes occur and there is nothing to learn.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return QuestionAnswering(source, n, length, vocabulary, answers, random)

@@ -42,7 +42,8 @@ class RandomVectors:
 
     def load(self) -> Data:
         """Makes all rows."""
-        parts = {part: self._rows(random) for part, random in _made.generators().items()}
+        n = _made.rows_of(self.source, self.n)
+        parts = {part: self._rows(n, random) for part, random in _made.generators().items()}
         return Data(self.spec, parts["train"], parts["test"], source=self.resolve_source())
 
     def encode(self, raw: str) -> Rows:
@@ -56,8 +57,8 @@ class RandomVectors:
         assert isinstance(x, torch.Tensor)
         return f"{_first(x[row])} to {_first(rows.targets['y'][row])}"
 
-    def _rows(self, random: np.random.Generator) -> Rows:
-        x, y = (torch.from_numpy(random.random((self.n, w), dtype=np.float32)) for w in (self.width, self.classes))
+    def _rows(self, n: int, random: np.random.Generator) -> Rows:
+        x, y = (torch.from_numpy(random.random((n, w), dtype=np.float32)) for w in (self.width, self.classes))
         return Rows({"x": x}, {"y": y})
 
 
@@ -73,6 +74,6 @@ def build(
     they are. No model can do better on new rows than the same answer for all.
 
     n: rows for training, and as many for the test. width: numbers in a vector. classes: numbers in a target.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return RandomVectors(source, n, width, classes)

@@ -50,9 +50,10 @@ class SentencePairs:
     def load(self) -> Data:
         """Makes all rows."""
         themes = np.random.default_rng(_made.SEED).standard_normal((MEANINGS, self.width), np.float32)
+        n = _made.rows_of(self.source, self.n)
         parts, meanings = {}, {}
         for part, random in _made.generators().items():
-            parts[part], meanings[part] = self._rows(random, themes)
+            parts[part], meanings[part] = self._rows(n, random, themes)
         return Data(self.spec, parts["train"], parts["test"], self.resolve_source(), extras={"meanings": meanings})
 
     def encode(self, raw: str) -> Rows:
@@ -65,13 +66,13 @@ class SentencePairs:
         label = LABELS[int(getattr(data, part).targets["same"][row])]
         return f"{label}: meanings {left} and {right}, {self.length} words of {self.width} numbers each"
 
-    def _rows(self, random: np.random.Generator, themes: np.ndarray) -> tuple[Rows, np.ndarray]:
-        shape = self.n, self.length, self.width
-        same = random.random(self.n) < 0.5
-        left = random.integers(0, MEANINGS, self.n)
-        right = np.where(same, left, (left + random.integers(1, MEANINGS, self.n)) % MEANINGS)
+    def _rows(self, n: int, random: np.random.Generator, themes: np.ndarray) -> tuple[Rows, np.ndarray]:
+        shape = n, self.length, self.width
+        same = random.random(n) < 0.5
+        left = random.integers(0, MEANINGS, n)
+        right = np.where(same, left, (left + random.integers(1, MEANINGS, n)) % MEANINGS)
         words = STRENGTH * themes[left][:, None] + random.standard_normal(shape, np.float32)
-        shift = random.integers(0, FARTHEST + 1, self.n)
+        shift = random.integers(0, FARTHEST + 1, n)
         places = (np.arange(self.length) + shift[:, None]) % self.length
         other = STRENGTH * themes[right][:, None] + random.standard_normal(shape, np.float32)
         moved = np.take_along_axis(words, places[:, :, None], 1)
@@ -95,6 +96,6 @@ def build(
     after a concatenation is such a sum. Sides must meet in a product, an absolute difference or a hidden layer.
 
     n: rows for training, and as many for the test. length: words in a sentence. width: numbers in a word's vector.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return SentencePairs(source, n, length, width)

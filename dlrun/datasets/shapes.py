@@ -42,7 +42,8 @@ class Shapes:
 
     def load(self) -> Data:
         """Draws all pictures."""
-        parts = {part: self._rows(random) for part, random in _made.generators().items()}
+        n = _made.rows_of(self.source, self.n)
+        parts = {part: self._rows(n, random) for part, random in _made.generators().items()}
         return Data(self.spec, parts["train"], parts["test"], source=self.resolve_source())
 
     def encode(self, raw: str) -> Rows:
@@ -54,15 +55,15 @@ class Shapes:
         label = self.spec.targets["shape"].labels[int(getattr(data, part).targets["shape"][row])]
         return f"{label}, {self.size} x {self.size} pixels"
 
-    def _rows(self, random: np.random.Generator) -> Rows:
-        kinds = random.permutation(np.arange(self.n) % self.classes)
-        radius = random.uniform(0.25, 0.42, self.n) * self.size
+    def _rows(self, n: int, random: np.random.Generator) -> Rows:
+        kinds = random.permutation(np.arange(n) % self.classes)
+        radius = random.uniform(0.25, 0.42, n) * self.size
         room = np.stack([radius, self.size - radius])
-        centre = random.uniform(room[0], room[1], (2, self.n)).T
-        turn = random.uniform(-TURN, TURN, self.n)
-        paper, colour = _drawing.two_colours(random, self.n)
+        centre = random.uniform(room[0], room[1], (2, n)).T
+        turn = random.uniform(-TURN, TURN, n)
+        paper, colour = _drawing.two_colours(random, n)
         grain = _drawing.Grain(random, NOISE, self.size)
-        image = np.empty((self.n, self.size, self.size, 3), np.uint8)
+        image = np.empty((n, self.size, self.size, 3), np.uint8)
         labels = self.spec.targets["shape"].labels
         for i, kind in enumerate(kinds):
             canvas = np.full(image.shape[1:], paper[i], np.float32)
@@ -82,6 +83,6 @@ def build(
 
     n: pictures for training, and as many for the test. size: pixels on each side. classes: of circle, square,
     triangle, ring, plus, diamond, cross, frame, crescent, hourglass the first so many.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return Shapes(source, n, size, classes)

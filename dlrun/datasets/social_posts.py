@@ -52,7 +52,8 @@ class SocialPosts:
 
     def load(self) -> Data:
         """Makes all rows."""
-        parts = {part: self._rows(random) for part, random in _made.generators().items()}
+        n = _made.rows_of(self.source, self.n)
+        parts = {part: self._rows(n, random) for part, random in _made.generators().items()}
         return Data(self.spec, parts["train"], parts["test"], source=self.resolve_source())
 
     def encode(self, raw: str) -> Rows:
@@ -68,10 +69,10 @@ class SocialPosts:
         text = _made_words.text(posts[row].tolist()[:8], self.vocabulary)
         return f"{GENDERS[int(gender)]}, {int(age)} years, income group {int(income)}: '{text} …'"
 
-    def _rows(self, random: np.random.Generator) -> Rows:
-        age, income, gender = (random.integers(0, count, self.n) for count in (AGES, INCOMES, len(GENDERS)))
+    def _rows(self, n: int, random: np.random.Generator) -> Rows:
+        age, income, gender = (random.integers(0, count, n) for count in (AGES, INCOMES, len(GENDERS)))
         topics = [age, AGES + income, AGES + INCOMES + gender]
-        posts = _made.tokens(random, (self.n, self.length), self.vocabulary, topics, SHARE, WORDS)
+        posts = _made.tokens(random, (n, self.length), self.vocabulary, topics, SHARE, WORDS)
         targets = {
             "age": torch.from_numpy((YOUNGEST + age).astype(np.float32)),
             "income": torch.from_numpy(income),
@@ -88,6 +89,6 @@ def build(
 
     n: rows for training, and as many for the test. length: words in a row. vocabulary: words are numbers from 1 to
     below it.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return SocialPosts(source, n, length, vocabulary)

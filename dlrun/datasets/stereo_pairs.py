@@ -48,9 +48,10 @@ class StereoPairs:
 
     def load(self) -> Data:
         """Draws all pictures."""
+        n = _made.rows_of(self.source, self.n)
         parts, disparity = {}, {}
         for part, random in _made.generators().items():
-            parts[part], disparity[part] = self._rows(random)
+            parts[part], disparity[part] = self._rows(n, random)
         return Data(self.spec, parts["train"], parts["test"], self.resolve_source(), extras={"disparity": disparity})
 
     def encode(self, raw: str) -> Rows:
@@ -62,17 +63,17 @@ class StereoPairs:
         label = LABELS[int(getattr(data, part).targets["distance"][row])]
         return f"{label}: {data.extras['disparity'][part][row]:.1f} pixels apart"
 
-    def _rows(self, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
-        steps = random.integers(0, len(LABELS) * STEPS, self.n)
+    def _rows(self, n: int, random: np.random.Generator) -> tuple[Rows, np.ndarray]:
+        steps = random.integers(0, len(LABELS) * STEPS, n)
         disparity = steps * STEP * self.size
-        radius = random.uniform(0.12, 0.22, self.n) * self.size  # a large one may be far, and a small one near
-        middle = random.uniform(0.15, 0.85, (self.n, 2)) * self.size
-        paper, colour = _drawing.two_colours(random, self.n)
-        phase, stripes = random.uniform(0, 2 * np.pi, self.n), random.uniform(2, 5, self.n)
+        radius = random.uniform(0.12, 0.22, n) * self.size  # a large one may be far, and a small one near
+        middle = random.uniform(0.15, 0.85, (n, 2)) * self.size
+        paper, colour = _drawing.two_colours(random, n)
+        phase, stripes = random.uniform(0, 2 * np.pi, n), random.uniform(2, 5, n)
         grain = _drawing.Grain(random, NOISE, self.size)
         across = np.arange(self.size) / self.size
-        pictures = {name: np.empty((self.n, self.size, self.size, 3), np.uint8) for name in CAMERAS}
-        for i in range(self.n):
+        pictures = {name: np.empty((n, self.size, self.size, 3), np.uint8) for name in CAMERAS}
+        for i in range(n):
             shade = 25 * np.sin(phase[i] + 2 * np.pi * stripes[i] * across)
             wall = (paper[i] + shade[:, None]).astype(np.float32)
             for name, side in CAMERAS.items():
@@ -91,6 +92,6 @@ def build(*, n: Count = 200, size: Annotated[int, Field(ge=32)] = 250, source: S
 
     n: pairs for training, and as many for the test. size: pixels on each side; with the book's 250 a thousand pairs
     are 375 MB, so take smaller ones for more of them.
-    source: all give the same made rows, there is no other real thing; `sample` marks them as sample.
+    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
     """
     return StereoPairs(source, n, size)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dlrun import registry
+from dlrun.datasets import _made
 from dlrun.errors import DataError
 from dlrun.showing import card
 
@@ -64,6 +65,14 @@ def test_every_source_gives_the_same_rows_each_time(made, source, reported):
     again = dataset.load()
     assert again.source == dataset.resolve_source() == reported
     assert all(torch.equal(a, b) for a, b in zip(columns(data), columns(again), strict=True))
+
+
+def test_samples_are_few_rows(made):
+    name, *_ = made
+    dataset = make(name, n=_made.SAMPLE + 1, source="sample")
+    data = dataset.load()
+    assert len(data.train) == len(data.test) == _made.SAMPLE
+    assert dataset.spec.rows == {"train": _made.SAMPLE + 1, "test": _made.SAMPLE + 1}
 
 
 def test_no_row_occurs_twice(made):
