@@ -12,7 +12,7 @@ from torch import Tensor
 from dlrun.datasets._files import Source
 
 SEED = 7  # made data are the same in every run: `seed=` changes the model, not them
-SAMPLE = 100  # rows of a part of what has thousands
+SAMPLE = 200  # rows of a part of what has thousands
 
 
 def resolve(source: Source) -> Literal["real", "sample"]:

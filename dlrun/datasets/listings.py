@@ -148,6 +148,6 @@ def build(
 
     n: listings for training, and as many for the test. length: words in a description. vocabulary: words are numbers
     from 1 to below it. size: pixels on each side of a photo.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return Listings(source, n, length, vocabulary, size)

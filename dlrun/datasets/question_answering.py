@@ -106,6 +106,6 @@ def build(
     n: rows for training, and as many for the test. length: words in a text, and in a question. vocabulary: words are
     numbers from 1 to below it. answers: classes, of which 25 occur. random: words and answers are drawn like dice, as
     the book does with n=1000: all classes occur and there is nothing to learn.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return QuestionAnswering(source, n, length, vocabulary, answers, random)

@@ -74,6 +74,6 @@ def build(
     they are. No model can do better on new rows than the same answer for all.
 
     n: rows for training, and as many for the test. width: numbers in a vector. classes: numbers in a target.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return RandomVectors(source, n, width, classes)

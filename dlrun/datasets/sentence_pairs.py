@@ -96,6 +96,6 @@ def build(
     after a concatenation is such a sum. Sides must meet in a product, an absolute difference or a hidden layer.
 
     n: rows for training, and as many for the test. length: words in a sentence. width: numbers in a word's vector.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return SentencePairs(source, n, length, width)

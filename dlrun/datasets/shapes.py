@@ -83,6 +83,6 @@ def build(
 
     n: pictures for training, and as many for the test. size: pixels on each side. classes: of circle, square,
     triangle, ring, plus, diamond, cross, frame, crescent, hourglass the first so many.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return Shapes(source, n, size, classes)

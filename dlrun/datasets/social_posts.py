@@ -89,6 +89,6 @@ def build(
 
     n: rows for training, and as many for the test. length: words in a row. vocabulary: words are numbers from 1 to
     below it.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return SocialPosts(source, n, length, vocabulary)

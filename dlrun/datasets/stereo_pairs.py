@@ -92,6 +92,6 @@ def build(*, n: Count = 200, size: Annotated[int, Field(ge=32)] = 250, source: S
 
     n: pairs for training, and as many for the test. size: pixels on each side; with the book's 250 a thousand pairs
     are 375 MB, so take smaller ones for more of them.
-    source: there is no other real thing than the made rows; `sample` makes a hundred, marked as sample.
+    source: there is no other real thing than the made rows; `sample` makes two hundred, marked as sample.
     """
     return StereoPairs(source, n, size)
