@@ -54,10 +54,10 @@ class Claim(BaseModel):
 
     def _bounds(self) -> str:
         if self.low == -math.inf:
-            return f"{self.high:g} or less"
+            return f"{self.high:.9g} or less"
         if self.high == math.inf:
-            return f"{self.low:g} or more"
-        return f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
+            return f"{self.low:.9g} or more"
+        return f"{self.low:.9g}" if self.low == self.high else f"{self.low:.9g} to {self.high:.9g}"
 
 
 class Experiment(BaseModel):

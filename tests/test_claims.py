@@ -71,6 +71,7 @@ def test_a_path_names_a_value(path, value):
         ({"high": -0.04}, -0.05, "within -0.04 or less"),
         ({"high": -0.04}, 0, "outside -0.04 or less"),
         ({"low": 3, "high": 3}, 3, "within 3"),
+        ({"low": 14146316, "high": 14146316}, 14146316, "within 14146316"),
         ({}, 7, "-"),
         ({"low": 1}, None, "not measured"),
         ({"low": 1}, math.nan, "not measured"),
