@@ -37,8 +37,9 @@ def family(
         return graph.build(spec, layers=named)
     except ConfigError as error:  # its layers are not in the YAML: the arguments that list them are
         at = f"{graph.LAYERS}."
-        found = [replace(p, path="architecture", message=f"{p.path.removeprefix(at)}: {p.message}") for p in error.problems]
-        raise ConfigError(found) from None
+        raise ConfigError(
+            [replace(p, path="architecture", message=f"{p.path.removeprefix(at)}: {p.message}") for p in error.problems]
+        ) from None
 
 
 def per_layer(key: str, value: Any, counted: str, layers: int, problems: list[Problem]) -> list[Any]:
