@@ -47,7 +47,7 @@ VALUES = {
 LISTS = ("state", "data", "metric", "columns")
 """Keys of commands that take several values, with commas."""
 
-FILES = ("input", "output", "runs_dir", "dataset.path", "architecture.weights")
+FILES = ("input", "output", "mistakes", "preview", "runs_dir", "dataset.path", "architecture.weights")
 BOOLEANS = ("rerun", "trainer.plots", "evaluation.test", "evaluation.shuffle", "evaluation.stratify")
 
 
