@@ -15,15 +15,16 @@ from dlrun.layers._initializers import Initializer
 
 def family(
     spec: DataSpec,
-    layers: list[dict[str, Any]],
+    layers: list[dict[str, Any]] | dict[str, dict[str, Any]],
     output_activation: OutputActivation = "auto",
     kernel_initializer: Initializer = "glorot_uniform",
 ) -> nn.Module:
-    """One layer after another from the only input on, then an output for each target.
+    """One layer after another from the only input on, by their kind and a number or by name, then an output for each
+    target.
 
     output_activation: "auto" is that of the book's table 4-1.
     """
-    named = numbered(layers)
+    named = numbered(layers) if isinstance(layers, list) else dict(layers)
     last = list(named)[-1] if named else next(iter(spec.inputs))
     for i, target in enumerate(spec.targets):
         given = {} if output_activation == "auto" else {"activation": output_activation}

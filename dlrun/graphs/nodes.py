@@ -26,7 +26,8 @@ class Node:
     described: its name and arguments; empty where it has those of another node. inputs: what it reads, each a node, an
     input, or `block.node` for one of several outputs of a block. same_as: the node whose weights it has.
     trainable_from: the layer of a block before which nothing trains. weights: a file that a block's weights begin
-    with, or `imagenet`. path: where it stands, for messages. wrong: it can't be read, which has been said; its name is known all the same.
+    with, or `imagenet`. path: where it stands, for messages. wrong: it can't be read, which has been said; its name
+    is known all the same.
     """
 
     name: str
