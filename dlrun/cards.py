@@ -71,7 +71,7 @@ def checked(file: File) -> str:
 
 
 def picture(spec: DataSpec) -> str | None:
-    """The first input that is pictures: stored values of 0 to 255, [H, W], [H, W, C] or [C, H, W]."""
+    """The first input that is pictures: stored values of 0 to 255, [H, W] or [H, W, C]."""
     found = (n for n, i in spec.inputs.items() if i.divide_by == 255 and len(i.shape) in (2, 3))
     return next(found, None)
 
@@ -92,10 +92,7 @@ def sheet(data: Data, name: str, path: Path, title: str) -> int:
     figure.suptitle(title, parse_math=False)
     for place, row in enumerate(rows.tolist(), 1):
         axes = figure.add_subplot(SHEET, SHEET, place)
-        pixels = column[row].numpy()
-        if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[-1] not in (1, 3):
-            pixels = np.moveaxis(pixels, 0, -1)
-        axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+        axes.imshow(column[row].numpy(), cmap="gray", vmin=0, vmax=255)
         labels = [_label(target, data.train.targets[key][row]) for key, target in data.spec.targets.items()]
         axes.set_title(", ".join(labels), fontsize=9, parse_math=False)
         axes.set_axis_off()

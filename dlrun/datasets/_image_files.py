@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,24 @@ class Found:
     classes: tuple[str, ...]
     parts: dict[str, Part]
     ignored: Counter[str]
+
+
+@dataclass(frozen=True)
+class Files:
+    """See `_image_pixels.Pictures`. files: below `root`."""
+
+    root: Path
+    files: Sequence[Path]
+    where: str
+
+    @property
+    def names(self) -> list[str]:
+        """Below the folder."""
+        return [str(file) for file in self.files]
+
+    def open(self, i: int) -> Path:
+        """Its path."""
+        return self.root / self.files[i]
 
 
 def find(named: str) -> Found:

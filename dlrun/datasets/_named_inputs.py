@@ -60,7 +60,7 @@ def picture(given: Any, spec: InputSpec, name: str) -> Tensor:
     except (OSError, ValueError, TypeError) as error:
         why = f": {reason(error)}" if not isinstance(error, TypeError) else ""
         raise DataError(f"input '{name}': expected the path of a picture file, received {given!r}{why}") from None
-    return torch.from_numpy(pixels.transpose(1, 2, 0).copy())[None]
+    return torch.from_numpy(pixels.copy())[None]
 
 
 def tokens(given: Any, spec: InputSpec, name: str) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -15,24 +15,22 @@ import torch
 from torch import Tensor
 
 from dlrun.contracts import Data, DataSpec, InputSpec, Rows, TargetSpec
-from dlrun.datasets._cache import encoded
 from dlrun.datasets._files import Source
-from dlrun.datasets._image_files import Found, find
-from dlrun.datasets._image_pixels import Color, decode, decode_all, reason, shape
+from dlrun.datasets._image_files import Files, Found, find
+from dlrun.datasets._image_pixels import Color, check_size, decode, height_and_width, reason, shape
+from dlrun.datasets._image_store import stored
 from dlrun.datasets._parts import SEED, check_path, check_source, check_test, cut, refuse
-from dlrun.errors import DataError, Problem
-from dlrun.memory import require
+from dlrun.errors import DataError
 from dlrun.types import Count
 
 log = logging.getLogger("dlrun")
 
-ENCODING = 1  # raise when the encoded tensors change
 IMAGE, LABEL = "image", "class"
 
 
 @dataclass
 class ImageFolder:
-    """See contracts.Dataset. `image`: uint8 [N, 3, H, W], grey [N, H, W]; `class`: float32 [N] where there are
+    """See contracts.Dataset. `image`: uint8 [N, H, W, 3], grey [N, H, W]; `class`: float32 [N] where there are
     two, int64 [N] where there are more.
 
     `Data.extras["files"]`: part -> path of each picture, below the folder.
@@ -42,6 +40,7 @@ class ImageFolder:
     size: tuple[int, int]
     color: Color
     test: float | int
+    skip_unreadable: bool
 
     @cached_property
     def spec(self) -> DataSpec:
@@ -57,7 +56,10 @@ class ImageFolder:
     @property
     def fingerprint(self) -> str:
         """Changes with the pictures and their classes."""
-        return bytes(self._tensors["sha256"].numpy()).hex()
+        digest = hashlib.sha256(bytes(self._tensors["sha256"].numpy()))
+        digest.update(self._labels[self._order].numpy().tobytes())
+        digest.update("\0".join(self._found.classes).encode())
+        return digest.hexdigest()
 
     def resolve_source(self) -> Literal["real"]:
         """Always real."""
@@ -65,18 +67,19 @@ class ImageFolder:
 
     def load(self) -> Data:
         """All pictures; decoded once, then mapped from the cache. Raises DataError."""
-        tensors, files = self._tensors, self._files
-        self._say()
+        readable = self._tensors["kept"].numpy()
+        kept, last = self._order[readable], int((readable < len(self._index["train"])).sum())
         parts, names = {}, {}
-        for part, index in self._index.items():
-            labels = self._labels[index]
+        for part, rows in (("train", slice(last)), ("test", slice(last, None))):
+            labels = self._labels[kept[rows]]
             target = labels.float() if len(self._found.classes) == 2 else labels
-            start = 0 if part == "train" else len(self._index["train"])
-            parts[part] = Rows({IMAGE: tensors["image"][start : start + len(index)]}, {LABEL: target})
-            names[part] = [str(files[i]) for i in index]
-        test = parts["test"] if len(self._index["test"]) else None
-        checksums = {self.path: self.fingerprint}
-        return Data(self.spec, parts["train"], test, extras={"files": names}, checksums=checksums)
+            parts[part] = Rows({IMAGE: self._tensors["image"][rows]}, {LABEL: target})
+            names[part] = [str(self._files[i]) for i in kept[rows]]
+        self._check(parts["train"].targets[LABEL])
+        spec = replace(self.spec, rows={part: len(rows) for part, rows in parts.items()})
+        self._say(spec.rows, int(np.isin(kept, self._held_out).sum()))
+        test = parts["test"] if len(parts["test"]) else None
+        return Data(spec, parts["train"], test, extras={"files": names}, checksums={self.path: self.fingerprint})
 
     def encode(self, raw: str) -> Rows:
         """One picture file as one row."""
@@ -104,55 +107,62 @@ class ImageFolder:
         return torch.tensor([label for part in self._found.parts.values() for label in part.labels])
 
     @cached_property
-    def _index(self) -> dict[str, np.ndarray]:
-        """Numbers of the files per part, in an order that mixes the classes; val's are the last for training."""
+    def _mixed(self) -> dict[str, np.ndarray]:
+        """Numbers of the files of each folder's part, in an order that mixes the classes."""
         random = np.random.default_rng(SEED)
         start, mixed = 0, {}
         for part, pictures in self._found.parts.items():
             mixed[part] = start + random.permutation(len(pictures.files))
             start += len(pictures.files)
+        return mixed
+
+    @property
+    def _held_out(self) -> np.ndarray:
+        """Those of a validation folder, if there is one."""
+        return self._mixed.get("val", np.arange(0))
+
+    @cached_property
+    def _index(self) -> dict[str, np.ndarray]:
+        """Numbers of the files per part; val's are the last for training."""
+        mixed = self._mixed
         train, test = (mixed["train"], mixed["test"]) if "test" in mixed else cut(mixed["train"], self.test)
-        return {"train": np.concatenate([train, mixed.get("val", train[:0])]), "test": test}
+        return {"train": np.concatenate([train, self._held_out]), "test": test}
+
+    @property
+    def _order(self) -> np.ndarray:
+        """Numbers of all files, those for training first."""
+        return np.concatenate([self._index["train"], self._index["test"]])
 
     @cached_property
     def _tensors(self) -> Mapping[str, Tensor]:
-        """image: uint8 [train + test, *shape]. sha256: uint8 [32], of it and the labels."""
-        order = np.concatenate([self._index["train"], self._index["test"]])
-        files = [self._files[i] for i in order]
+        """As `stored` has them, in `_order`."""
+        files = [self._files[i] for i in self._order]
         stats = [(self._found.root / file).stat() for file in files]
         key = {
-            "encoding": ENCODING,
             "folder": str(self._found.root.resolve()),
             "files": [(str(f), s.st_size, s.st_mtime_ns) for f, s in zip(files, stats, strict=True)],
-            "size": self.size,
-            "color": self.color,
         }
+        pictures = Files(self._found.root, files, self.path)
+        return stored("image_folder", key, pictures, self.size, self.color, "bilinear", self.skip_unreadable)
 
-        def make() -> dict[str, Tensor]:
-            numbers = len(files) * int(np.prod(shape(self.size, self.color)))
-            what = f"{self.path}: {len(files):,} pictures of {self.size[0]} x {self.size[1]} pixels"
-            require(2 * numbers, what, "make them smaller with dataset.size, or take fewer")  # twice: one is written
-            image = torch.from_numpy(decode_all(self._found.root, files, self.size, self.color))
-            digest = hashlib.sha256(image.numpy().data)
-            digest.update(self._labels[order].numpy().tobytes())
-            digest.update("\0".join(self._found.classes).encode())
-            return {"image": image, "sha256": torch.tensor(list(digest.digest()), dtype=torch.uint8)}
+    def _check(self, labels: Tensor) -> None:
+        """Raises DataError where the pictures left out were all of a class."""
+        left = set(labels.int().tolist())
+        if empty := [name for i, name in enumerate(self._found.classes) if i not in left]:
+            raise DataError(f"{self.path}: no picture of {', '.join(empty[:12])} is left for training")
 
-        return encoded("image_folder", key, make)
-
-    def _say(self) -> None:
+    def _say(self, rows: Mapping[str, int], held_out: int) -> None:
         """What was found, and what was not taken."""
-        rows, found = self.spec.rows, self._found
+        found = self._found
         log.info(
             "%s: %s pictures for training, %s test pictures; %d classes: %s",
             self.path, f"{rows['train']:,}", f"{rows['test']:,}", len(found.classes), ", ".join(found.classes[:12]),
         )  # fmt: skip
-        if "val" in found.parts:
-            n = len(found.parts["val"].files)
+        if held_out:
             log.info(
                 "the %s pictures of the validation folder are the last training rows: evaluation=holdout "
                 "evaluation.order=chronological evaluation.validation=%d holds out these",
-                f"{n:,}", n,
+                f"{held_out:,}", held_out,
             )  # fmt: skip
         if found.ignored:
             kinds = ", ".join(f"{n} {ending}" for ending, n in found.ignored.most_common(5))
@@ -166,15 +176,15 @@ def build(
     size: Count | list[Count] = 64,
     color: Color = "rgb",
     test: float | int = 0.2,
+    skip_unreadable: bool = False,
 ) -> ImageFolder:
     """Pictures as `path/CLASS/PICTURE`, or with `train` and `test` folders above the classes.
 
     size: pixels of height and width, or [height, width]; pictures are stretched to it. test: share or number of
-    pictures taken as the test set, always the same, where there is no test folder. Raises ConfigError.
+    pictures taken as the test set, always the same, where there is no test folder. skip_unreadable: leave out what
+    can't be read, which is an error otherwise. Raises ConfigError.
     """
     problems = check_source(source) + check_path(path, "a folder with a sub-folder per class") + check_test(test)
-    if isinstance(size, list) and len(size) != 2:
-        problems.append(Problem("dataset.size", f"expected one number or [height, width], received {size}"))
+    problems += check_size(size)
     refuse(problems)
-    height, width = size if isinstance(size, list) else (size, size)
-    return ImageFolder(path, (height, width), color, test)
+    return ImageFolder(path, height_and_width(size), color, test, skip_unreadable)

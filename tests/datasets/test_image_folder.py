@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from PIL import Image
 from dlrun import memory
 from dlrun.cli import main
 from dlrun.contracts import Dataset
-from dlrun.datasets import image_folder
+from dlrun.datasets import _cache, _image_store, image_folder
 from dlrun.errors import ConfigError, DataError
 
+Usage = namedtuple("Usage", ["free"])
 COLORS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
 
 
@@ -41,14 +43,14 @@ def test_pictures_are_read_in_one_size_with_their_classes(pictures):
     dataset = build(pictures, size=[4, 6])
     assert isinstance(dataset, Dataset)
     spec = dataset.spec
-    assert (spec.inputs["image"].shape, spec.inputs["image"].divide_by) == ((3, 4, 6), 255.0)
+    assert (spec.inputs["image"].shape, spec.inputs["image"].divide_by) == ((4, 6, 3), 255.0)
     assert (spec.targets["class"].problem, spec.targets["class"].labels) == ("multiclass", tuple(COLORS))
     assert spec.rows == {"train": 24, "test": 6}
     data = dataset.load()
     for part, rows in (("train", data.train), ("test", data.test)):
         image, label = rows.inputs["image"], rows.targets["class"]
-        assert (image.dtype, image.shape[1:], label.dtype) == (torch.uint8, (3, 4, 6), torch.int64)
-        wanted = torch.tensor(list(COLORS.values()))[label][:, :, None, None]
+        assert (image.dtype, image.shape[1:], label.dtype) == (torch.uint8, (4, 6, 3), torch.int64)
+        wanted = torch.tensor(list(COLORS.values()))[label][:, None, None, :]
         assert (image.float() - wanted).abs().max() < 4, "a JPEG is nearly the colour"
         for i in range(len(rows)):
             name = spec.targets["class"].labels[label[i]]
@@ -73,7 +75,7 @@ def test_the_second_start_decodes_nothing_and_a_change_is_seen(pictures, monkeyp
     first = build(pictures)
     image = first.load().train.inputs["image"]
     with monkeypatch.context() as patch:
-        patch.setattr(image_folder, "decode_all", lambda *_: pytest.fail("decoded again"))
+        patch.setattr(_image_store, "decode_all", lambda *_: pytest.fail("decoded again"))
         again = build(pictures)
         assert torch.equal(again.load().train.inputs["image"], image)
         assert again.fingerprint == first.fingerprint
@@ -81,7 +83,7 @@ def test_the_second_start_decodes_nothing_and_a_change_is_seen(pictures, monkeyp
     paint(file, (0, 0, 0), (13, 17))
     os.utime(file, ns=(1, 1))
     assert build(pictures).fingerprint != first.fingerprint
-    assert build(pictures, size=5).load().train.inputs["image"].shape[-1] == 5
+    assert build(pictures, size=5).load().train.inputs["image"].shape[1:] == (5, 5, 3)
 
 
 def test_folders_for_train_validation_and_test(pictures, caplog):
@@ -111,7 +113,7 @@ def test_other_files_are_ignored_and_counted(pictures, caplog):
     assert "are ignored: 2 .txt, 1 .db" in caplog.text
 
 
-def test_transparent_turned_and_16_bit_pictures(pictures):
+def test_transparent_and_turned_pictures(pictures):
     dataset = build(pictures, size=[4, 8])
     folder = pictures.parent
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(folder / "clear.png")
@@ -122,13 +124,13 @@ def test_transparent_turned_and_16_bit_pictures(pictures):
     exif[0x0112] = 6  # the camera lay on its side
     Image.fromarray(np.rot90(upright).copy()).save(folder / "turned.jpg", exif=exif, quality=95)
     row = dataset.encode(str(folder / "turned.jpg")).inputs["image"]
-    assert row.shape == (1, 3, 4, 8)
-    assert row[0, 0, :, 0].min() > 200
-    assert row[0, 0, :, -1].max() < 55
-    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(folder / "deep.png")
+    assert row.shape == (1, 4, 8, 3)
+    assert row[0, :, 0].min() > 200
+    assert row[0, :, -1].max() < 55
+    Image.fromarray(np.full((8, 8), 0.5, np.float32)).save(folder / "deep.tif")
     (folder / "text.png").write_text("not a picture")
     for name, words in {
-        "deep.png": "8 bits",
+        "deep.tif": "its pixels are 'F', expected 8 or 16 bits",
         "text.png": "is no picture that can be read",
         "absent.png": "No such file",
     }.items():
@@ -170,10 +172,84 @@ def test_folders_that_can_not_be_learned_from(tmp_path):
     assert problems == ["dataset.path", "dataset.size", "dataset.source", "dataset.test"]
 
 
-def test_more_pictures_than_memory_are_refused(pictures, monkeypatch):
+def test_pictures_of_every_kind_become_the_same(pictures, tmp_path):
+    """A half grey one, in whatever way it is kept."""
+    dataset, grey = build(pictures), Image.new("RGB", (8, 8), (128, 128, 128))
+    kinds = {
+        "plain.png": grey,
+        "grey.png": grey.convert("L"),
+        "black_and_white.png": Image.new("1", (8, 8), 1),
+        "palette.png": grey.quantize(4),
+        "cmyk.jpg": grey.convert("CMYK"),
+        "cmyk.tif": grey.convert("CMYK"),
+        "ycbcr.jpg": grey.convert("YCbCr"),
+        "deep.png": Image.fromarray(np.full((8, 8), 128 * 257, np.uint16)),
+        "deep.tif": Image.fromarray(np.full((8, 8), 128 * 257, np.uint16)),
+        "alpha.png": grey.convert("LA"),
+    }
+    for name, picture in kinds.items():
+        picture.save(tmp_path / name)
+        pixels = dataset.encode(str(tmp_path / name)).inputs["image"]
+        assert (pixels.dtype, pixels.shape) == (torch.uint8, (1, 4, 4, 3))
+        wanted = 255 if name == "black_and_white.png" else 128
+        assert (pixels.int() - wanted).abs().max() <= 2, name
+
+
+def test_a_bomb_is_refused_before_it_is_read(pictures, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+    for name, side in (("large", 80), ("larger", 200)):  # Pillow itself warns of the first, and refuses the second
+        paint(pictures / "red" / f"{name}.png", "red", (side, side))
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("read"), raising=True)
+    for name in ("large", "larger"):
+        with pytest.raises(DataError, match="has more than 5,000 pixels: make it smaller"):
+            build(pictures).encode(str(pictures / "red" / f"{name}.png"))
+
+
+def test_unreadable_pictures_are_left_out_if_asked_for(pictures, caplog):
+    """The others, and the order that they are in, stay as they are."""
+    before = build(pictures).load()
+    gone = ["red/1.png", "green/3.png"]
+    for name in gone:
+        (pictures / name).write_bytes(b"nothing")
+    with pytest.raises(DataError, match="dataset.skip_unreadable=true"):
+        build(pictures).load()
+    data = build(pictures, skip_unreadable=True).load()
+    assert "2 of 30 pictures can't be read and are left out" in caplog.text
+    assert sum(data.spec.rows.values()) == 28
+    for part in ("train", "test"):
+        was, files = before.extras["files"][part], data.extras["files"][part]
+        assert files == [file for file in was if file not in gone]
+        now, then = getattr(data, part), getattr(before, part)
+        rows = [was.index(file) for file in files]
+        assert torch.equal(now.inputs["image"], then.inputs["image"][rows])
+        assert torch.equal(now.targets["class"], then.targets["class"][rows])
+        assert data.spec.rows[part] == len(now)
+
+
+def test_a_class_that_can_not_be_read_at_all(pictures):
+    for file in (pictures / "red").iterdir():
+        file.write_bytes(b"nothing")
+    with pytest.raises(DataError, match="no picture of red is left for training"):
+        build(pictures, skip_unreadable=True).load()
+
+
+def test_without_a_cache_pictures_are_kept_in_memory_if_they_fit(pictures, monkeypatch, caplog):
+    cached = build(pictures).load()
+    monkeypatch.setenv("DLRUN_DATA", str(pictures / "red" / "0.jpg" / "nowhere"))
+    data = build(pictures).load()
+    assert "the cache can't be written" in caplog.text
+    assert torch.equal(data.train.inputs["image"], cached.train.inputs["image"])
     monkeypatch.setattr(memory, "available", lambda: 1000)
     with pytest.raises(DataError, match=r"30 pictures of 4 x 4 pixels need about .* GB .*dataset\.size"):
         build(pictures).load()
+
+
+def test_more_pictures_than_memory_lie_on_disk(pictures, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 0)
+    assert len(build(pictures).load().train) == 24
+    monkeypatch.setattr(_cache.shutil, "disk_usage", lambda _: Usage(free=1000))
+    with pytest.raises(DataError, match=r"make room in the cache \(DLRUN_DATA\)"):
+        build(pictures, size=20).load()
 
 
 def test_a_whole_run(pictures, project, capsys):
