@@ -244,7 +244,9 @@ MORE = {
     "baselines": {"picking"},
     "datasets/_download.py": {"console"},  # its progress bar
     "graphs/blocks.py": {"registry"},  # it lists files
-    "graphs/weights.py": {"datasets"},  # the mirrors of data have weights, too
+    "graphs/pretrained.py": {"datasets"},  # the mirrors of data have weights, too
+    "graphs/weight_files.py": {"datasets"},
+    "datasets/image_features.py": {"arguments", "graphs", "layers", "memory", "registry"},  # pictures through a model
     "layers/_making.py": {"arguments", "registry"},  # a layer may hold others, named in YAML
     "losses/per_output.py": {"registry"},  # its terms are losses by name
     "datasets": {"memory"},  # a table that does not fit is refused before it is read
