@@ -49,7 +49,7 @@ class Owner(Protocol):
         ...
 
     def load_initial(self, model: nn.Module) -> None:
-        """Put the initial weights into a model. Raises RunError when they do not fit."""
+        """Put the initial weights into a model. Raises ConfigError when they do not fit."""
         ...
 
     def tables(self, name: str, rows: Rows, index: np.ndarray, weights: State) -> None:
