@@ -107,12 +107,8 @@ class Run:
             raise DataError(f"dataset {self.config.dataset.name} has no test set: set evaluation.test=false")
 
     def splits(self, data: Data) -> list[Split]:
-        """Which rows each model trains on. Of several targets the first of classes is what `stratify` looks at."""
-        known = data.spec.targets
-        of_classes = [name for name, target in known.items() if target.problem in ("binary", "multiclass")]
-        targets = data.train.targets[[*of_classes, *known][0]].numpy()
-        scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
-        return self.parts.evaluation.splits(targets, self.config.seed, scale)
+        """Which rows each model trains on."""
+        return self.parts.splits(data, self.config.seed)
 
     def fit_job(self, splits: list[Split]) -> Job:
         """The stage fit of some splits."""
@@ -136,7 +132,7 @@ class Run:
             self.config, self.overrides, self.parts, data, splits, self.folder, tested, warnings,
             self.progressed, devices.describe(self.device),
         )  # fmt: skip
-        summary.write(self.folder, result, self.config.trainer.plots)
+        summary.write(self.folder, result, self.config.trainer)
         return result
 
     def guard(self, data: Data, splits: list[Split], aloud: bool = True) -> dict[str, list[str]]:

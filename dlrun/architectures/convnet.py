@@ -42,9 +42,9 @@ def build(
     every block, a list has one per block. pooling: of windows that do not overlap; `strided` has no pooling, and a
     convolution that moves `pool_size` at a time (5.1.2). batch_normalization: after each activation, as in 7.3.1.
     dropout: after each block. units: of the dense layers between the flattened pictures and the last layer, with
-    `head_dropout` before each (5.2.5). augmentation: arguments of the layer `image_augmentation`, which then comes first.
-    Raises ConfigError where a list has another length, and where the data are not one picture a row, (height, width) or
-    (height, width, channels).
+    `head_dropout` before each (5.2.5). augmentation: arguments of the layer `image_augmentation`, which then comes
+    first. Raises ConfigError where a list has another length, and where the data are not one picture a row, (height,
+    width) or (height, width, channels).
     """
     problems: list[Problem] = []
     per_block = {

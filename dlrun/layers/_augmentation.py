@@ -81,7 +81,7 @@ class ImageAugmentation(nn.Module):
     def _idle(self) -> bool:
         """Whether no picture can change."""
         still = all(is_zero(getattr(self, name)) for name in self.settings[:4])
-        whole = not isinstance(self.zoom_low, Tensor) and self.zoom_low == self.zoom_high == 1.0
+        whole = all(is_zero(zoom - 1.0) for zoom in (self.zoom_low, self.zoom_high))
         return still and whole and not any(self.flips)
 
     def extra_repr(self) -> str:

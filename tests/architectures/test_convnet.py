@@ -77,7 +77,9 @@ def test_parameters_as_in_the_book(spec, arguments, parameters):
 @pytest.mark.parametrize("pooling", ["max", "average", "none"])
 def test_pooling_has_no_parameters(pooling):
     """The base of 5.1.2, with and without."""
-    body = [row for row in table(made(DIGITS, pooling=pooling, **MNIST)) if row[0].startswith(("conv", "max", "average"))]
+    body = [
+        row for row in table(made(DIGITS, pooling=pooling, **MNIST)) if row[0].startswith(("conv", "max", "average"))
+    ]
     assert sum(parameters for *_, parameters in body) == 55_744
 
 

@@ -33,7 +33,9 @@ MAPS = {  # angle and shear in radians, shifts in pixels, factors of height and 
     "zoom of width": (0, 0, 0, 0, 1, 1.4),
     "all": (-0.6, 1.7, 2.9, -0.25, 1.2, 0.8),
 }
-MODES = [(fill, interpolation) for fill in ("nearest", "reflect", "constant") for interpolation in ("nearest", "bilinear")]
+MODES = [
+    (fill, interpolation) for fill in ("nearest", "reflect", "constant") for interpolation in ("nearest", "bilinear")
+]
 
 
 def make(seed=0, shape=(6, 8, 3), **arguments):
@@ -132,14 +134,21 @@ def test_evaluation_and_nothing_to_do_change_nothing():
 
 @pytest.mark.parametrize(
     ("arguments", "flipped"),
-    [({"horizontal_flip": True}, [2]), ({"vertical_flip": True}, [1]), ({"horizontal_flip": True, "vertical_flip": True}, [1, 2])],
+    [
+        ({"horizontal_flip": True}, [2]),
+        ({"vertical_flip": True}, [1]),
+        ({"horizontal_flip": True, "vertical_flip": True}, [1, 2]),
+    ],
 )
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 def test_half_of_all_are_flipped_and_no_pixel_is_touched(arguments, flipped, interpolation):
     pictures = torch.rand(400, 5, 6, 1, dtype=torch.float64)
     found = make(interpolation=interpolation, **arguments)(pictures)
     kinds = [(), *[(axis,) for axis in flipped], *([tuple(flipped)] if len(flipped) > 1 else [])]
-    counts = [sum(torch.allclose(f, p.flip([a - 1 for a in axes])) for f, p in zip(found, pictures, strict=True)) for axes in kinds]
+    counts = [
+        sum(torch.allclose(f, p.flip([a - 1 for a in axes])) for f, p in zip(found, pictures, strict=True))
+        for axes in kinds
+    ]
     assert sum(counts) == 400
     assert all(abs(count - 400 / len(kinds)) < 50 for count in counts)
 
@@ -161,7 +170,8 @@ def test_draws_fill_their_range_evenly(argument, shape, limits):
     middle = (found[:, 40] + found[:, 39]) / 2
     measured = found[:, 40] - found[:, 39] if "zoom_range" in argument else middle
     low, high = limits
-    assert (measured.min() >= low - 1e-9) and (measured.max() <= high + 1e-9)
+    assert measured.min() >= low - 1e-9
+    assert measured.max() <= high + 1e-9
     places = ((measured - low) / (high - low)).sort().values
     even = (torch.arange(3000) + 0.5) / 3000
     assert (places - even).abs().max() < 1.63 / 3000**0.5  # Kolmogorov and Smirnov's, at 1 %
