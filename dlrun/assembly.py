@@ -89,6 +89,8 @@ def assemble(config: RunConfig) -> Parts:
     if dataset is None:
         raise ConfigError(problems)
     spec = dataset.spec
+    if config.dataset.args.get("source") == "sample":
+        spec = replace(spec, sample=True)
     loss = builder.section("loss", config.loss, spec)
     metrics = builder.mapping("metrics", config.metrics, spec)
     metrics = reported(metrics)

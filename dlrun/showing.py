@@ -30,6 +30,14 @@ def layers(model: nn.Module, nested: bool = False) -> tuple[str, list[str], list
     return title, columns, rows
 
 
+def trainable(model: nn.Module) -> tuple[str, list[str], list[list[Any]]]:
+    """Title, columns, and one row per tensor that trains, where others do not: what freezing has left (book 5.3.1)."""
+    there, found = len(list(model.parameters())), summary.trained(model)
+    rows = [[name, str(tuple(weight.shape)), f"{weight.numel():,}"]
+            for name, weight in found.items()] if len(found) < there else []  # fmt: skip
+    return f"Trainable tensors · {len(found)} of {there}", ["tensor", "shape", "parameters"], rows
+
+
 def told(loss: AnyLoss) -> str:
     """`mse on age`; of a sum `0.25 * mse on age + binary_crossentropy on gender`."""
     if not isinstance(loss, SumOfLosses):

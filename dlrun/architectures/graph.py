@@ -42,7 +42,7 @@ def build(
     nodes, ends = _ends(nodes, spec, outputs, problems)
     library = Library(blocks or {}, BLOCKS)
     problems += library.wrong()
-    graph = Graph(library, LAYERS, problems, held_back=list(ends.values()))
+    graph = Graph(library, LAYERS, problems, held_back=list(ends.values()), sample=spec.sample)
     inputs = {name: TensorSpec.of(given) for name, given in spec.inputs.items()}
     network, shapes = graph.build(nodes, inputs, list(ends.values()))
     for (target, name), shape in zip(ends.items(), shapes, strict=True):

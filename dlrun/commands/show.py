@@ -4,7 +4,8 @@
              [--config-dir DIR] [--plugins DIR]
 
 Takes what `dlrun train` takes, composes and checks it, and prints the composed config, the data card (sizes,
-ranges, class counts, samples) and the table of layers. Nothing is trained.
+ranges, class counts, samples) and the table of layers, and that of the tensors that train where others are
+frozen. Nothing is trained.
 
 graph=FILE draws the layers, by Graphviz: FILE ends in .svg, .png or .pdf; .dot writes Graphviz's text, and
 .yaml the architecture as a graph of layers, to be changed by hand. shapes=false leaves the shapes out,
@@ -48,7 +49,7 @@ def main(words: list[str]) -> int:
 
     from dlrun import previewing
     from dlrun.assembly import assemble
-    from dlrun.showing import card, layers, told
+    from dlrun.showing import card, layers, told, trainable
 
     console.say(yaml.safe_dump(config.to_dict(), sort_keys=False).rstrip())
     parts = assemble(config)
@@ -60,6 +61,9 @@ def main(words: list[str]) -> int:
         previewing.check(model)
     title, columns, rows = layers(model, own["nested"] == "true")
     console.table(columns, rows, title=f"\n{title}", right=["parameters", "frozen"])
+    title, columns, rows = trainable(model)
+    if rows:
+        console.table(columns, rows, title=f"\n{title}", right=["parameters"])
     if own["graph"]:
         _write(model, config, Path(own["graph"]), own["shapes"] == "true", own["nested"] == "true")
     console.say(f"loss: {told(parts.loss)}")

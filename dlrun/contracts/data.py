@@ -65,11 +65,13 @@ class TargetSpec:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What is known of a dataset before it is read. rows: rows per part in the real data."""
+    """What is known of a dataset before it is read. rows: rows per part in the real data. sample: whether sample data
+    were asked for: they need no files, nor does the architecture then."""
 
     inputs: Mapping[str, InputSpec]
     targets: Mapping[str, TargetSpec]
     rows: Mapping[str, int] = field(default_factory=dict)
+    sample: bool = False
 
 
 class Bags(NamedTuple):

@@ -35,8 +35,9 @@ STALE = 86_400.0  # seconds after which what a killed download left behind is re
 class File:
     """One file as it must be.
 
-    url: the official address; None where these bytes have none. sha256: the checksum, or several where
-    several copies are accepted. bytes: size of the official copy.
+    url: the official address; None where these bytes have none. sha256: the checksum, or several where several copies
+    are accepted; only its beginning, or `md5:…`, where no more of it has been published. bytes: size of the official
+    copy.
     """
 
     dataset: str
@@ -49,6 +50,20 @@ class File:
     def accepted(self) -> tuple[str, ...]:
         """The accepted checksums."""
         return (self.sha256,) if isinstance(self.sha256, str) else self.sha256
+
+    @property
+    def pins(self) -> str:
+        """The accepted checksums, for messages."""
+        return " or ".join(
+            one.replace(":", " ") if ":" in one else f"sha256 {one}{'…' * (len(one) < 64)}" for one in self.accepted
+        )
+
+    def is_right(self, path: Path, sha256: str) -> bool:
+        """Whether the content of `path`, of that SHA-256, is accepted."""
+        md5 = {one.removeprefix("md5:") for one in self.accepted if one.startswith("md5:")}
+        return any(sha256.startswith(one) for one in self.accepted) or bool(
+            md5 and hashlib.md5(path.read_bytes()).hexdigest() in md5
+        )
 
     @property
     def path(self) -> Path:
@@ -66,12 +81,15 @@ def mirrors() -> list[str]:
     return [m.strip().rstrip("/") for m in os.environ.get("DLRUN_MIRROR", "").split(",") if m.strip()]
 
 
-def fetch(*files: File) -> Path:
+SAMPLE = "use dataset.source=sample, a small generated set that needs no files"
+
+
+def fetch(*files: File, otherwise: str = SAMPLE) -> Path:
     """The path in the cache of the first of `files` that can be had; several serve alike.
 
     Looked for in the cache, then in the mirrors, then at the official addresses. A cached file is hashed
     when it enters the cache and again when its size or time has changed since.
-    Raises DataError with every place tried, what went wrong there, and what to do.
+    Raises DataError with every place tried, what went wrong there, and what to do; the last way is `otherwise`.
     """
     tried = []
     for file in files:
@@ -85,7 +103,7 @@ def fetch(*files: File) -> Path:
             log.info("fetched %s/%s from %s", file.dataset, file.name, address)
             return file.path
         tried.append(f"{kind} {address}: {problem}")
-    raise DataError(_message(files, tried))
+    raise DataError(_message(files, tried, otherwise))
 
 
 def checksum(path: Path) -> str:
@@ -143,7 +161,7 @@ def _cached_problem(file: File) -> str:
     except OSError as error:
         return reason(error)
     mark = _read_mark(file.path)
-    if mark and mark[0] in file.accepted and mark[1:] == (stat.st_size, stat.st_mtime_ns):
+    if mark and mark[1:] == (stat.st_size, stat.st_mtime_ns) and file.is_right(file.path, mark[0]):
         return ""
     try:
         problem = content_problem(file.path, file)
@@ -156,12 +174,9 @@ def _cached_problem(file: File) -> str:
 
 def content_problem(path: Path, file: File) -> str:
     received = _sha256(path)
-    if received in file.accepted:
+    if file.is_right(path, received):
         return ""
-    return (
-        f"expected sha256 {' or '.join(file.accepted)} ({file.bytes:,} bytes), "
-        f"received {received} ({path.stat().st_size:,} bytes)"
-    )
+    return f"expected {file.pins} ({file.bytes:,} bytes), received {received} ({path.stat().st_size:,} bytes)"
 
 
 def _sha256(path: Path) -> str:
@@ -218,15 +233,11 @@ def reason(error: Exception) -> str:
     return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
 
 
-def _message(files: tuple[File, ...], tried: list[str]) -> str:
+def _message(files: tuple[File, ...], tried: list[str], otherwise: str) -> str:
     names = " or ".join(f"{f.dataset}/{f.name}" for f in files)
-    ways = [
-        f"fetch {f.url} ({f.bytes:,} bytes, sha256 {' or '.join(f.accepted)}) and put it at {f.path}"
-        for f in files
-        if f.url
-    ]
+    ways = [f"fetch {f.url} ({f.bytes:,} bytes, {f.pins}) and put it at {f.path}" for f in files if f.url]
     ways.append(f"set DLRUN_MIRROR to a folder or base address that holds {names}")
-    ways.append("use dataset.source=sample, a small generated set that needs no files")
+    ways.append(otherwise)
     return "\n".join(
         [f"{names} can't be had. Tried:", *(f"  - {t}" for t in tried), "Either", *(f"  - {w}" for w in ways)]
     )

@@ -10,15 +10,16 @@ import yaml
 
 from dlrun import registry
 from dlrun.errors import ConfigError, Problem, available, nearest
-from dlrun.graphs import nodes
+from dlrun.graphs import nodes, pretrained
 
-KEYS = ("parameters", "inputs", "layers", "outputs")
+KEYS = ("parameters", "inputs", "layers", "outputs", "imagenet")
 
 
 @dataclass(frozen=True)
 class Block:
     """A graph to be filled in. parameters: with their defaults, None for those that must be given. inputs: what its
-    layers call what they are given. outputs: nodes, one or more; none for the last. path: where it stands."""
+    layers call what they are given. outputs: nodes, one or more; none for the last. imagenet: files of weights, where
+    there are any. path: where it stands."""
 
     name: str
     path: str
@@ -26,6 +27,7 @@ class Block:
     inputs: tuple[str, ...]
     layers: Any
     outputs: tuple[str, ...]
+    imagenet: tuple[pretrained.Pinned, ...] = ()
 
     def filled(self, arguments: Mapping[str, Any], path: str) -> Any:
         """Its layers with `$parameter` replaced by values. path: of the node that uses it. Raises ConfigError."""
@@ -124,7 +126,8 @@ def _block(name: str, written: Any, path: str) -> Block:
         for key in parameters
         if key in ("name", *nodes.KEYS)
     ]
+    files = pretrained.pinned(written.get("imagenet", []), f"{path}.imagenet", problems)
     if problems:
         raise ConfigError(problems)
     plain = {str(key): value for key, value in parameters.items()}
-    return Block(name, path, plain, names["inputs"], written["layers"], names["outputs"])
+    return Block(name, path, plain, names["inputs"], written["layers"], names["outputs"], files)

@@ -10,9 +10,11 @@ from torch import nn
 
 from dlrun.errors import ConfigError, Problem
 from dlrun.graphs.blocks import Library
+from dlrun.graphs.freezing import freeze, freeze_before
 from dlrun.graphs.network import Network, Placed, planned
 from dlrun.graphs.nodes import Node, read, unknown
 from dlrun.graphs.parts import Made, Part, Shape, settings, weights
+from dlrun.graphs.pretrained import begin
 from dlrun.graphs.wiring import ordered, source
 from dlrun.layers import _making, activation
 from dlrun.layers._making import Recipe
@@ -21,13 +23,15 @@ from dlrun.layers._making import Recipe
 @dataclass
 class Graph:
     """A graph being built, of the architecture or of a block. values: name or `block.node` to its number and shape.
-    held_back: outputs whose activation is left to the end; nodes that read them get it by a layer of its own."""
+    held_back: outputs whose activation is left to the end; nodes that read them get it by a layer of its own.
+    sample: as in `pretrained.choose`."""
 
     library: Library
     path: str
     problems: list[Problem]
     inside: tuple[str, ...] = ()
     held_back: Sequence[str] = ()
+    sample: bool = False
     parts: dict[str, Part] = field(default_factory=dict)
     layers: dict[str, nn.Module] = field(default_factory=dict)
     steps: list[tuple[nn.Module, tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
@@ -98,12 +102,27 @@ class Graph:
         if part.module is not None:
             if all(part.module is not layer for layer in self.layers.values()):
                 self.layers[node.name] = part.module
-                if not node.trainable:
-                    part.module.requires_grad_(False)
+                self._begin(node, part.module)
             self.steps.append((part.module, tuple(numbers), tuple(made)))
             kind = node.kind or self.placed_kind(node.same_as)
             outputs = [shape for shape in part.outputs.values() if shape is not None]
             self.placed.append(Placed(node.name, kind, node.inputs, outputs, node.same_as, node.written()))
+
+    def _begin(self, node: Node, module: nn.Module) -> None:
+        """Weights from a file, and which of them train."""
+        if node.trainable_from is not None and isinstance(module, Network):
+            try:
+                freeze_before(module, node.trainable_from, f"{node.path}.trainable_from")
+            except ConfigError as error:
+                self.problems += error.problems
+        if not node.trainable:
+            freeze(module)
+        if node.weights is not None and isinstance(module, Network):
+            files = self.library.get(node.kind).imagenet
+            try:
+                begin(module, node.weights, files, f"{node.path}.weights", self.sample)
+            except ConfigError as error:
+                self.problems += error.problems
 
     def placed_kind(self, name: str | None) -> str:
         """The kind of a node that was built."""
@@ -139,6 +158,10 @@ class Graph:
             return Part(node, None, shapes)
         if name in self.library.names():
             return self._block(node, shapes)
+        for key, value in (("trainable_from", node.trainable_from), ("weights", node.weights)):
+            if value is not None:
+                hint = "a graph's weights as a whole are architecture.weights" if key == "weights" else ""
+                self.problems.append(Problem(f"{node.path}.{key}", f"only a block has it, and '{name}' is none", hint))
         if name == "output":  # those of the architecture have become dense layers
             hint = "a block is used on any data: let {name: output} follow it in architecture.layers"
             self.problems.append(Problem(node.path, "a block has no targets, and no layer of {name: output}", hint))
@@ -205,7 +228,7 @@ class Graph:
                 return nothing
             inputs = given or [None for _ in block.inputs]
             inner: list[Problem] = list(found)
-            graph = Graph(self.library, path, inner, (*self.inside, block.name), held_back)
+            graph = Graph(self.library, path, inner, (*self.inside, block.name), held_back, self.sample)
             module, shapes = graph.build(nodes, dict(zip(block.inputs, inputs, strict=True)), list(ends.values()))
             placed = [Problem(p.path, p.message, f"{p.hint} (in '{node.name}')".strip()) for p in inner]
             problems += placed

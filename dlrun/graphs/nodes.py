@@ -11,8 +11,8 @@ from torch import nn
 
 from dlrun.errors import Problem, nearest
 
-KEYS = {"inputs": str | list, "same_as": str, "trainable": bool}
-"""What any node may say beside its layer's arguments."""
+KEYS = {"inputs": str | list, "same_as": str, "trainable": bool, "trainable_from": str | int, "weights": str}
+"""What any node may say beside its layer's arguments; the last two where it is a block."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "ends", "nodes", "output_activations"}
@@ -24,8 +24,10 @@ class Node:
     """One layer or block in a graph.
 
     described: its name and arguments; empty where it has those of another node. inputs: what it reads, each a node, an
-    input, or `block.node` for one of several outputs of a block. same_as: the node whose weights it has. path: where
-    it stands, for messages. wrong: it can't be read, which has been said; its name is known all the same.
+    input, or `block.node` for one of several outputs of a block. same_as: the node whose weights it has.
+    trainable_from: the layer of a block before which nothing trains. weights: a file that a block's weights begin
+    with, or `imagenet`. path: where it stands, for messages. wrong: it can't be read, which has been said; its name
+    is known all the same.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Node:
     inputs: tuple[str, ...]
     same_as: str | None = None
     trainable: bool = True
+    trainable_from: str | None = None
+    weights: str | None = None
     wrong: bool = False
 
     @property
@@ -45,7 +49,9 @@ class Node:
         """As YAML has it, with what it reads."""
         reads = self.inputs[0] if len(self.inputs) == 1 else list(self.inputs)
         own = {"same_as": self.same_as} if self.same_as else self.described
-        return {**own, "inputs": reads} | ({} if self.trainable else {"trainable": False})
+        said = {"trainable_from": self.trainable_from, "weights": self.weights}
+        frozen = {} if self.trainable else {"trainable": False}
+        return {**own, "inputs": reads} | frozen | {key: value for key, value in said.items() if value}
 
 
 def read(layers: Any, inputs: Sequence[str], path: str, problems: list[Problem]) -> list[Node]:
@@ -107,13 +113,15 @@ def _node(
     given = {str(key): value for key, value in one.items()}
     own = {key: given.pop(key) for key in KEYS if key in given}
     wrong = [
-        Problem(f"{path}.{key}", f"expected {_expected(key)}, received {value!r}")
+        Problem(f"{path}.{key}", f"expected {EXPECTED[key]}, received {value!r}")
         for key, value in own.items()
         if not isinstance(value, KEYS[key]) or (isinstance(value, list) and not all(isinstance(v, str) for v in value))
     ]
-    extra = ", ".join([*given, *(["trainable"] if "trainable" in own else [])])
+    extra = ", ".join([*given, *(key for key in own if key not in ("inputs", "same_as"))])
     if "same_as" in own and extra:
         wrong.append(Problem(path, f"a layer that is the same as '{own['same_as']}' has no more of its own: {extra}"))
+    if own.get("trainable") is False and "trainable_from" in own:
+        wrong.append(Problem(f"{path}.trainable", "false, and trainable_from says where it trains", "leave one out"))
     read = own.get("inputs", before)
     if read is None:
         there = ", ".join(inputs)
@@ -124,11 +132,17 @@ def _node(
     if wrong:
         return None
     sources = (read,) if isinstance(read, str) else tuple(read or ())
-    return Node(name, path, given, sources, own.get("same_as"), own.get("trainable", True))
+    first = str(own["trainable_from"]) if "trainable_from" in own else None  # a layer may be called 12
+    return Node(name, path, given, sources, own.get("same_as"), own.get("trainable", True), first, own.get("weights"))
 
 
-def _expected(key: str) -> str:
-    return {"inputs": "a name or a list of names", "same_as": "the name of a node", "trainable": "true or false"}[key]
+EXPECTED = {
+    "inputs": "a name or a list of names",
+    "same_as": "the name of a node",
+    "trainable": "true or false",
+    "trainable_from": "the name of one of the block's layers",
+    "weights": "a file of weights, or imagenet",
+}
 
 
 def unknown(reference: str, known: Sequence[str], path: str, what: str = "layer or input") -> Problem:

@@ -64,8 +64,8 @@ def weights(module: nn.Module) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in module.state_dict().items()}
 
 
-SIZES = ("inputs", "nodes", "output", "outputs", "stacked_beside", "training")
-"""What a layer keeps of its inputs and does not use when it runs."""
+SIZES = ("inputs", "nodes", "output", "outputs", "stacked_beside", "training", "frozen", "fingerprint")
+"""What a layer keeps of its inputs and does not use when it runs, and what happened to it when it was made."""
 
 
 def settings(module: nn.Module) -> list[dict[str, Any]]:

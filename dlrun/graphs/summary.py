@@ -58,6 +58,11 @@ def counts(module: nn.Module) -> tuple[int, int]:
     return trainable, sum(t.numel() for t in tensors) - trainable
 
 
+def trained(module: nn.Module) -> dict[str, nn.Parameter]:
+    """The tensors that train, by name."""
+    return {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
+
+
 def shape(output: TensorSpec) -> str:
     """`(None, 26, 26, 32)`."""
     return str((None, *output.shape))

@@ -1,21 +1,16 @@
-"""Weights of a graph from a file: of dlrun's own names, or of torchvision's."""
+"""Weights from a file for a graph or a block in it: of dlrun's own names, of torchvision's or of Keras's."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import pickle
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dlrun.datasets._files import local_path, mirrors
 from dlrun.errors import ConfigError, Problem, nearest
+from dlrun.graphs.weight_files import checksum, find, read
 from dlrun.layers.dense import Dense
 
 PATH = "architecture.weights"
@@ -31,77 +26,79 @@ THEIRS = {
 SHOWN = 3
 """Tensors of each kind that an error names."""
 
+Paired = dict[str, tuple[str, Tensor]]
+"""Our names, and for each the file's name and the tensor in our layout."""
 
-def load(model: nn.Module, path: str) -> str:
-    """Give the model the weights of a file; returns the file's SHA-256.
 
-    path: a `.safetensors` file or one of torch's, in the working directory or in the folder `weights/` of a mirror.
-    A model on the meta device is only compared with the file. Counters, which have whole numbers, stay as they are.
-    Raises ConfigError where the file can't be read, and where its tensors are not the model's.
+def load(model: nn.Module, named: str) -> str:
+    """Give a model the weights of a file, all of which must fit; returns the file's SHA-256. named: as in `find`.
+    Raises ConfigError as `fill` does."""
+    file = find(named, PATH)
+    given = read(file, PATH)
+    fill(model, given, _paired(model, _wanted(model), given), str(file), PATH)
+    return checksum(file)
+
+
+def load_part(model: nn.Module, file: Path, path: str) -> str:
+    """Give a block the weights of a file, which may be of a net with more around it; returns the file's SHA-256.
+
+    The file's names may begin with a word more (`features.`). Where none of ours is in it, its layers are taken in
+    their order, if all shapes agree: VGG16's `block1_conv1` is torchvision's `features.0`. What a net has beside the
+    block, as its dense layers, is left out. path: the key, for messages. Raises ConfigError as `fill` does.
     """
-    file = find(path)
-    given = _read(file)
-    wanted = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
-    paired = _paired(model, wanted, given)
+    found = read(file, path)
+    parts = [_below(found, word) for word in ["", *dict.fromkeys(name.partition(".")[0] + "." for name in found)]]
+    wanted = _wanted(model)
+    pairs = [_paired(model, wanted, part) for part in parts]
+    if not any(pairs):
+        pairs = [_in_order(model, wanted, part) for part in parts]
+    best = max(range(len(parts)), key=lambda i: len(pairs[i]))
+    children = {name for name, _ in model.named_children()}
+    given = {n: t for n, t in parts[best].items() if n.partition(".")[0] in children or n in _taken(pairs[best])}
+    fill(model, given or found, pairs[best], str(file), path)
+    return checksum(file)
+
+
+def fill(model: nn.Module, given: Mapping[str, Tensor], paired: Paired, source: str, path: str) -> None:
+    """Copy paired tensors into a model; one on the meta device is only compared with them. Counters, which have whole
+    numbers, stay as they are. Raises ConfigError where tensors are missing, left over or of another shape."""
+    wanted = _wanted(model)
     missing = [name for name in wanted if name not in paired]
-    unexpected = sorted({*given} - {there for there, _ in paired.values()})
+    unexpected = sorted({*given} - _taken(paired))
     misshapen = [name for name, (_, tensor) in paired.items() if tensor.shape != wanted[name].shape]
     if missing or unexpected or misshapen:
         found = [
-            _listed("missing", [name + _near(_theirs(name), unexpected) for name in missing]),
-            _listed("unexpected", [name + _near(name, map(_theirs, missing)) for name in unexpected]),
+            _listed(
+                "missing", [name + (_near(name, unexpected) or _near(_theirs(name), unexpected)) for name in missing]
+            ),
+            _listed("unexpected", [name + _near(name, [*missing, *map(_theirs, missing)]) for name in unexpected]),
             _listed(
                 "of another shape",
                 [f"{name} {_size(paired[name][1])} instead of {_size(wanted[name])}" for name in misshapen],
             ),
         ]
-        message = f"{file} has not the weights of this graph: {'; '.join(filter(None, found))}"
-        raise ConfigError(Problem(PATH, message, "names and shapes of the graph's are in `dlrun show`"))
+        message = f"{source} has not the weights of this graph: {'; '.join(filter(None, found))}"
+        raise ConfigError(Problem(path, message, "names and shapes of the graph's are in `dlrun show`"))
     with torch.no_grad():
         for name, (_, tensor) in paired.items():
             if not wanted[name].is_meta:
                 wanted[name].copy_(tensor)
-    stat = file.stat()
-    return _checksum(file, stat.st_size, stat.st_mtime_ns)
 
 
-def find(path: str) -> Path:
-    """Where the file is. Raises ConfigError with every place that was looked at."""
-    folders = [local_path(mirror) / "weights" for mirror in mirrors() if not mirror.startswith("http")]
-    places = [Path(path).expanduser(), *(folder / path for folder in folders)]
-    for place in dict.fromkeys(places):
-        if place.is_file():
-            return place
-    tried = ", ".join(map(str, dict.fromkeys(places)))
-    there = [file.name for place in places if place.parent.is_dir() for file in place.parent.iterdir()]
-    hint = f"{nearest(Path(path).name, there)} DLRUN_MIRROR may name a folder that has weights/{path}".strip()
-    raise ConfigError(Problem(PATH, f"no such file: {tried}", hint))
+def _wanted(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
 
 
-def _read(file: Path) -> dict[str, Tensor]:
-    """All tensors of a file that are no counters."""
-    try:
-        with torch.device("cpu"):
-            if file.suffix == ".safetensors":
-                found: Any = load_file(file)
-            else:
-                found = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        message = f"{file} can't be read as a file of weights ({file.stat().st_size:,} bytes): {said}"
-        hint = "it may be cut short or no file of weights; expected are .safetensors, or a state_dict by torch.save"
-        raise ConfigError(Problem(PATH, message, hint)) from None
-    if not isinstance(found, dict) or not all(isinstance(tensor, Tensor) for tensor in found.values()):
-        kind = f"a {type(found).__name__}" if not isinstance(found, dict) else f"keys {', '.join(map(str, found))[:80]}"
-        raise ConfigError(Problem(PATH, f"{file}: expected tensors by name, received {kind}", "save a state_dict"))
-    return {str(name): tensor for name, tensor in found.items() if tensor.is_floating_point()}
+def _taken(paired: Paired) -> set[str]:
+    return {there for there, _ in paired.values()}
 
 
-def _paired(model: nn.Module, wanted: Iterable[str], given: dict[str, Tensor]) -> dict[str, tuple[str, Tensor]]:
-    """For each of our names the file's, and the tensor in our layout.
+def _below(given: Mapping[str, Tensor], word: str) -> dict[str, Tensor]:
+    return {name.removeprefix(word): tensor for name, tensor in given.items() if name.startswith(word)}
 
-    The name of a node has no dots, so `_` may stand for one: `classifier_1` is torchvision's `classifier.1`.
-    """
+
+def _paired(model: nn.Module, wanted: Iterable[str], given: Mapping[str, Tensor]) -> Paired:
+    """By name. That of a node has no dots, so `_` may stand for one: `classifier_1` is torchvision's `classifier.1`."""
     flat = {_flat(name): name for name in given}
     paired = {}
     for name in wanted:
@@ -109,10 +106,36 @@ def _paired(model: nn.Module, wanted: Iterable[str], given: dict[str, Tensor]) -
         if there is not None:
             paired[name] = there, given[there]
         elif (there := flat.get(_flat(_theirs(name)))) is not None:
-            layer, _, last = name.rpartition(".")
-            turned = last == "kernel" and isinstance(model.get_submodule(layer), Dense) and given[there].ndim == 2
-            paired[name] = there, given[there].T if turned else given[there]
+            paired[name] = there, _turned(model, name, given[there])
     return paired
+
+
+def _in_order(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Paired:
+    """Layers in their order, where there are as many as ours and every tensor has our shape; else nothing."""
+    ours, theirs = _layers(wanted), _layers(given)
+    names = sorted(theirs, key=lambda name: [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", name)])
+    paired = {}
+    for (mine, tensors), its in zip(ours.items(), names, strict=False):
+        for last, tensor in tensors.items():
+            there = theirs[its].get(THEIRS.get(last, last))
+            if there is not None and _turned(model, f"{mine}.{last}", there).shape == tensor.shape:
+                paired[f"{mine}.{last}"] = f"{its}.{THEIRS.get(last, last)}", there
+    return paired if len(ours) == len(names) and len(paired) == len(wanted) == len(given) else {}
+
+
+def _layers(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    layers: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        layer, _, last = name.rpartition(".")
+        layers.setdefault(layer, {})[last] = tensor
+    return layers
+
+
+def _turned(model: nn.Module, name: str, tensor: Tensor) -> Tensor:
+    """torch's kernel of a dense layer in our layout."""
+    layer, _, last = name.rpartition(".")
+    dense = last == "kernel" and isinstance(model.get_submodule(layer), Dense) and tensor.ndim == 2
+    return tensor.T if dense else tensor
 
 
 def _theirs(name: str) -> str:
@@ -136,10 +159,3 @@ def _listed(what: str, names: list[str]) -> str:
 
 def _size(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "()"
-
-
-@functools.lru_cache
-def _checksum(file: Path, size: int, changed: int) -> str:
-    """Of a file as it was at that time."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -33,9 +33,10 @@ def build(
 
 class BatchNormalization(nn.Module):
     """gamma, beta: [C] or None. moving_mean, moving_variance: buffers [C]. Keras counts all four as weights.
-    axis: counted from the end, below 0. mixes_rows: as in `stack.mixes_rows`."""
+    axis: counted from the end, below 0. frozen: it works as in evaluation, also while others train, as Keras's does
+    that is not trainable. mixes_rows: as in `stack.mixes_rows`."""
 
-    mixes_rows = True
+    frozen = False
 
     gamma: nn.Parameter | None
     beta: nn.Parameter | None
@@ -52,6 +53,11 @@ class BatchNormalization(nn.Module):
         self.register_buffer("moving_mean", torch.zeros(channels))
         self.register_buffer("moving_variance", torch.ones(channels))
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether rows of a batch feel each other."""
+        return not self.frozen
+
     def forward(self, inputs: Tensor) -> Tensor:
         """[B, *shape] to the same."""
         if self.axis != -1:
@@ -64,7 +70,7 @@ class BatchNormalization(nn.Module):
     def _second(self, x: Tensor) -> Tensor:
         """[N, C, ...] to the same."""
         gamma, beta, mean, variance = self.gamma, self.beta, self.moving_mean, self.moving_variance
-        if not self.training:
+        if self.frozen or not self.training:
             return torch.native_batch_norm(x, gamma, beta, mean, variance, False, 0.0, self.epsilon)[0]
         # The kernel beneath F.batch_norm, which would keep the batch's mean and variance to itself.
         y, batch_mean, inverse = torch.native_batch_norm(x, gamma, beta, None, None, True, 0.0, self.epsilon)

@@ -247,3 +247,21 @@ def test_the_progress_bar_shows_on_a_terminal_unless_quiet(cache, server, monkey
     fetch(toy(f"{server.address}/a.bin"))
     assert ("━" in terminal.getvalue()) is not quiet
     assert ("fetched toy/a.bin" in terminal.getvalue()) is not quiet
+
+
+@pytest.mark.parametrize("pin", ["md5:{}", "{}"])
+def test_a_part_of_a_checksum_or_an_md5_pins_as_well(pin, tmp_path, monkeypatch):
+    """Where authors publish no more: torchvision's names carry eight digits, Keras's code an MD5."""
+    monkeypatch.setenv("DLRUN_DATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("DLRUN_MIRROR", str(tmp_path / "mirror"))
+    there = tmp_path / "mirror" / "toy" / "w.bin"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"weights")
+    kind = "md5" if "md5" in pin else "sha256"
+    digest = hashlib.new(kind, b"weights").hexdigest()
+    file = File("toy", "w.bin", None, pin.format(digest if kind == "md5" else digest[:8]), 7)
+    assert fetch(file) == fetch(file) == file.path
+    file.path.write_bytes(b"damaged")
+    there.write_bytes(b"damaged")
+    with pytest.raises(DataError, match=f"expected {kind} {digest[:8]}"):
+        fetch(file)

@@ -22,6 +22,12 @@ CASES = {
     "repeat_vector": [(VECTOR, {"n": 3}, (3, 5)), (TensorSpec((1,)), {"n": 1}, (1, 1))],
     "identity": [same(VECTOR), same(MASKED)],
     "rescaling": [same(PICTURE, scale=2.0, offset=-1.0), same(MASKED, scale=0.5)],
+    "image_preprocessing": [
+        same(TensorSpec((4, 5, 3)), mode="caffe"),
+        same(TensorSpec((4, 5, 3)), mode="torch", white=255.0),
+        same(TensorSpec((4, 5, 3)), mode="tf"),
+        same(TensorSpec((4, 5, 3)), mode="none"),
+    ],
     "batch_normalization": [
         same(VECTOR),
         same(SEQUENCE, momentum=0.5, scale=False),
