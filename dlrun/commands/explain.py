@@ -10,7 +10,8 @@ gradcam      where the net finds a class: heatmap, the same over the picture, th
 run: a run of yours, as for `dlrun predict`: a path, a signature, task/signature, or a task. weights=last|best,
   split=r0f1. image is what `predict` reads as input: a picture file, or, of several inputs, a JSON object.
 backbone: vgg16, vgg19, mobilenet_v2, squeezenet1_1, resnet50, inception_v3. weights=imagenet, none (random), or
-  a file; preprocessing=auto, or caffe, torch, tf, none: the pixels that a file of yours was learned with.
+  a file; preprocessing=auto, or caffe, torch, tf, none: the pixels that a file of yours was learned with; raw: 0 to
+  255 as they are, what the book's filters are made from.
 
 layer=NAME       of `dlrun show nested=true`, or the end of the name; several with commas, but for gradcam.
                  If nothing is said: activations, every convolution, pooling and block; filters, the first
@@ -112,25 +113,28 @@ def _arguments(
     method: str, types: dict[str, tuple[Any, Any]], given: dict[str, str], problems: list[Problem]
 ) -> dict[str, Any]:
     """The values that are left as the method takes them. What is wrong is added to `problems`."""
-    from pydantic import TypeAdapter, ValidationError
-
     from dlrun.arguments import checked
 
     values: dict[str, Any] = {}
     for key, text in given.items():
-        if key not in types:
-            known = [*OWN, *types]
-            message = f"no such key of method={method}"
-            problems.append(Problem(key, message, f"{nearest(key, known)} {available(known, 20)}".strip()))
+        if key in types:
+            values[key] = _value(types[key][0], text)
             continue
-        try:
-            values[key] = TypeAdapter(types[key][0]).validate_strings(text)
-        except ValidationError:
-            values[key] = text  # the check below says what is wrong with it
+        hint = f"{nearest(key, [*OWN, *types])} {available([*OWN, *types], 20)}".strip()
+        problems.append(Problem(key, f"no such key of method={method}", hint))
     plain = {key: found for key, found in types.items() if key != "class"}
     word = values.pop("class", "")
     fitting = checked("", plain, values, problems)
     return fitting | ({"class_": word} if "class" in types else {})
+
+
+def _value(kind: Any, text: str) -> Any:
+    """As a number where one is wanted; what is wrong with it is said by `checked`."""
+    kind = getattr(kind, "__origin__", kind)
+    try:
+        return kind(text) if kind in (int, float) else text
+    except ValueError:
+        return text
 
 
 def _subject(own: dict[str, str], classes: bool) -> Subject:

@@ -74,7 +74,9 @@ def _unknown(word: str, network: Network, known: dict[str, Layer]) -> Problem:
         return Problem("layer", message, f"those that do: {_few(list(known))}")
     ends = {name.rpartition(".")[2]: name for name in known}
     near = nearest(word, [*known, *ends])
-    return Problem("layer", f"no layer is called '{word}'", f"{near} those with maps: {_few(list(known))}".strip())
+    beside = [name for name in known if name.rpartition(".")[0] == word.rpartition(".")[0]]
+    hint = f"{near} those with maps: {_few(beside or list(known))}".strip()
+    return Problem("layer", f"no layer is called '{word}'", hint)
 
 
 def _few(names: list[str], most: int = 20) -> str:
@@ -126,11 +128,6 @@ def _level(network: Network, path: str) -> list[Layer]:
         for node in network.nodes
         if node.same_as is None and len(node.outputs) == 1
     ]
-
-
-def shown(layer: Layer) -> str:
-    """`150 x 150`, of its maps."""
-    return f"{layer.shape[0]} x {layer.shape[1]}"
 
 
 def numbers(text: str, count: int, layer: str) -> list[int]:

@@ -97,6 +97,12 @@ def file_of(raw: str, name: str) -> Path | None:
         return None
 
 
+def called(raw: str, name: str) -> str:
+    """The picture, in a title."""
+    file = file_of(raw, name)
+    return file.name if file else raw
+
+
 def stem(raw: str, name: str) -> str:
     """What files about a picture are called by."""
     file = file_of(raw, name)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlrun.explaining import _layers
 from dlrun.explaining._layers import Layer
-from dlrun.explaining._pictures import coloured, enlarged, is_blank, mosaic, safe, save, spread, stem
+from dlrun.explaining._pictures import called, coloured, enlarged, is_blank, mosaic, safe, save, spread, stem
 from dlrun.explaining._report import Report
 from dlrun.explaining._subject import Subject, pixels
 from dlrun.explaining._tracing import traced
@@ -47,7 +47,7 @@ class Activations:
             rows.append([layer.name, channels, f"{height} x {width}", f"{blank} ({blank / channels:.0%})", written[0].name])
             files += written
         columns = ["layer", "channels", "height x width", "blank", "file"]
-        return Report(self.image, columns, rows, columns[1:4], files)
+        return Report(called(self.image, name), columns, rows, columns[1:4], files)
 
     def _write(self, layer: Layer, maps: np.ndarray, numbers: list[int], place: Path) -> list[Path]:
         visible = spread(maps)

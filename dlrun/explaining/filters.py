@@ -61,7 +61,7 @@ class Filters:
             rows.append([layer.name, len(asked), f"{size[0]} x {size[1]}", *means, rose, written[0].name])
             files += written
         columns = ["layer", "filters", "pattern", "mean before", "after", "rose", "file"]
-        remarks = ["a filter whose answer did not rise is one that noise does not wake: it stays grey"]
+        remarks = ["a filter that noise does not wake stays grey; a larger size= gives it more places to wake at"]
         asleep = any(row[5] != f"{row[1]} of {row[1]}" for row in rows)
         return Report(f"{self.steps} steps of {self.step_size:g}", columns, rows, columns[1:6], files, remarks * asleep)
 

@@ -12,13 +12,16 @@ from torch import Tensor
 
 from dlrun.errors import ConfigError, Problem
 from dlrun.explaining import _classes, _layers
-from dlrun.explaining._pictures import coloured, enlarged, overlaid, safe, save, seen, stem
+from dlrun.explaining._pictures import called, coloured, enlarged, overlaid, safe, save, seen, stem
 from dlrun.explaining._report import Report
 from dlrun.explaining._subject import Subject
 from dlrun.explaining._tracing import traced
 from dlrun.types import Count
 
 Score = Literal["probability", "logit"]
+
+SURE = 0.999
+"""A probability from which on its gradient may vanish."""
 
 
 @dataclass
@@ -61,9 +64,10 @@ class GradCam:
         height, width, channels = maps[layer.name].shape[1:]
         remarks = [f"heatmap of {one.name} (class {one.index}) in {layer.name}, {channels} maps of {height} x {width}"]
         if not heat.any():
-            more = "; its probability may be too near 1 for a gradient: try score=logit" * (self.score == "probability")
+            sure = self.score == "probability" and one.value > SURE
+            more = "; its probability may be too near 1 for a gradient: try score=logit" if sure else ""
             remarks.append(f"it is empty: nothing in this layer speaks for {one.name}{more}")
-        return Report(self.image, ["class", "index", figure], rows, ["index", figure], files, remarks)
+        return Report(called(self.image, name), ["class", "index", figure], rows, ["index", figure], files, remarks)
 
 
 def heatmap(maps: Tensor, score: Tensor) -> np.ndarray:
