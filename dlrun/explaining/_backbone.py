@@ -75,7 +75,7 @@ def of_backbone(name: str, weights: str, preprocessing: str, classes: bool, devi
     with seeded(0):
         network, _ = graph.build(nodes, {IMAGE: TensorSpec((size, size, 3))}, [last])
     if network is None:
-        raise ConfigError([replace(p, path="weights" if p.path.endswith(".weights") else p.path) for p in problems])
+        raise ConfigError([_said_by_us(problem) for problem in problems])
     model = Pretrained(network, classes).to(where).eval().requires_grad_(False)
     targets = {CLASS: TargetSpec("multiclass", 1000, labels=names())} if classes else {}
     spec = DataSpec({IMAGE: InputSpec((size, size, 3), divide_by=255.0)}, targets)
@@ -128,6 +128,13 @@ def _block(library: Library, name: str) -> Block:
     return library.get(name)
 
 
+def _said_by_us(problem: Problem) -> Problem:
+    """With the command's key."""
+    if problem.path == "backbone.classifier.weights":
+        return replace(problem, path="weights", hint="classes need a file of the whole net, with its last layers")
+    return replace(problem, path="weights") if problem.path.endswith(".weights") else problem
+
+
 def _chosen(weights: str, preprocessing: str, files: tuple[pretrained.Pinned, ...]) -> tuple[str, str]:
     """The file, or `none`, and how pixels are to be prepared. A file of the user's that is called like one that we know
     is taken for it."""
@@ -138,7 +145,7 @@ def _chosen(weights: str, preprocessing: str, files: tuple[pretrained.Pinned, ..
     own = Path(weights).expanduser()
     if own.is_file():
         known = next((one.preprocessing for one in files if one.file.name == own.name), None)
-        chosen = pretrained.Chosen(own, known)
+        chosen = pretrained.Chosen(own.resolve(), known)  # a path is never taken for one of the known names
     else:
         chosen = pretrained.choose(weights, files, "weights")
     mode = chosen.preprocessing if preprocessing == "auto" else preprocessing

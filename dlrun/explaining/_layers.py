@@ -139,7 +139,7 @@ def numbers(text: str, count: int, layer: str) -> list[int]:
             raise ConfigError(Problem("channels", f"expected indices such as 0,4,8-11, received '{text}'"))
         found += range(int(first), int(end if dash else first) + 1)
     if wrong := [n for n in found if n >= count]:
-        raise ConfigError(Problem("channels", f"{layer} has no channel {wrong[0]}", f"it has {count}: 0 to {count - 1}"))
+        raise ConfigError(
+            Problem("channels", f"{layer} has no channel {wrong[0]}", f"it has {count}: 0 to {count - 1}")
+        )
     return list(dict.fromkeys(found))
-
-

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from torch import Tensor
 
 from dlrun.contracts import Column
 from dlrun.datasets._image_pixels import decode
@@ -26,6 +27,11 @@ def coloured(values: np.ndarray, colours: Colours) -> np.ndarray:
 
     table = matplotlib.colormaps[colours](np.arange(256), bytes=True)[:, :3]
     return np.asarray(table[values])
+
+
+def levels(values: np.ndarray) -> np.ndarray:
+    """0 to 1 as uint8."""
+    return (255 * values).astype(np.uint8)
 
 
 def spread(maps: np.ndarray) -> np.ndarray:
@@ -68,10 +74,10 @@ def resized(values: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def overlaid(picture: np.ndarray, heatmap: np.ndarray, factor: float = 0.4) -> np.ndarray:
-    """A heatmap of 0 to 1 in JET over a picture, uint8 [height, width, 3] of the picture's size (listing 5-44). The book
-    leaves it to OpenCV to cut what is brighter than white."""
+    """A heatmap of 0 to 1 in JET over a picture, uint8 [height, width, 3] of the picture's size (listing 5-44). What is
+    brighter than white is cut, which the book leaves to OpenCV."""
     heat = resized(heatmap, *picture.shape[:2]).clip(0, 1)
-    colours = coloured(np.uint8(255 * heat), "jet")
+    colours = coloured(levels(heat), "jet")
     return (colours * factor + picture).clip(0, 255).astype(np.uint8)
 
 
@@ -81,7 +87,8 @@ def seen(subject: Subject, raw: str, name: str, column: Column) -> np.ndarray:
     file = file_of(raw, name)
     if subject.stretched and file is not None:
         return decode(file, None, "rgb")
-    return enlarged(pixels(column[0], subject.spec.inputs[name]))  # type: ignore[arg-type]
+    assert isinstance(column, Tensor)
+    return enlarged(pixels(column[0], subject.spec.inputs[name]))
 
 
 def file_of(raw: str, name: str) -> Path | None:

@@ -53,7 +53,9 @@ class Subject:
             return named or there[0]
         if not named:
             raise ConfigError(Problem("input", f"the net reads {len(there)} pictures: name one", available(there)))
-        raise ConfigError(Problem("input", f"no picture '{named}'", f"{nearest(named, there)} {available(there)}".strip()))
+        raise ConfigError(
+            Problem("input", f"no picture '{named}'", f"{nearest(named, there)} {available(there)}".strip())
+        )
 
     def inputs(self, rows: Rows) -> dict[str, Column]:
         """Rows as the model reads them."""
@@ -67,8 +69,7 @@ class Subject:
 
     def _zeros(self, given: InputSpec, count: int) -> Column:
         if given.encoding == "multi_hot":
-            whole = {"dtype": torch.int64, "device": self.device}
-            return Bags(torch.zeros(0, **whole), torch.zeros(count + 1, **whole))
+            return Bags(*(torch.zeros(n, dtype=torch.int64, device=self.device) for n in (0, count + 1)))
         kind = torch.int64 if given.encoding == "tokens" else self.dtype
         return torch.zeros(count, *given.shape, dtype=kind, device=self.device)
 

@@ -44,7 +44,9 @@ class Activations:
             written = self._write(layer, found, numbers[layer.name], place)
             height, width, channels = found.shape
             blank = int(is_blank(found).sum())
-            rows.append([layer.name, channels, f"{height} x {width}", f"{blank} ({blank / channels:.0%})", written[0].name])
+            rows.append(
+                [layer.name, channels, f"{height} x {width}", f"{blank} ({blank / channels:.0%})", written[0].name]
+            )
             files += written
         columns = ["layer", "channels", "height x width", "blank", "file"]
         return Report(called(self.image, name), columns, rows, columns[1:4], files)
@@ -59,7 +61,7 @@ class Activations:
         ]
 
 
-def build(*, image: str, input: str = "", layer: str = "", channels: str = "") -> Activations:  # noqa: A002
+def build(*, image: str, input: str = "", layer: str = "", channels: str = "") -> Activations:
     """image: what the net is given to read. input: which of several pictures. layer: names, separated by commas.
     channels: indices such as `4,7` or `0-15`; without them all in one mosaic."""
     return Activations(image, input, layer, channels)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dlrun.contracts import Column
 from dlrun.errors import ConfigError, Problem
 from dlrun.explaining import _layers
 from dlrun.explaining._layers import Layer
@@ -40,7 +41,7 @@ class Filters:
     classes = False
 
     def explain(self, subject: Subject, folder: Path) -> Report:
-        """Figures 5-30 to 5-33: a grid of the first 64 filters of each layer, or the filters asked for, one file each."""
+        """Figures 5-30 to 5-33: a grid of each layer's first 64 filters, or the filters asked for, one file each."""
         name = subject.picture(self.input)
         chosen = _layers.named(subject.network, self.layer) or _layers.first_of_each_size(subject.network)
         numbers = {layer.name: _layers.numbers(self.channels, layer.shape[-1], layer.name) for layer in chosen}
@@ -113,7 +114,7 @@ class Filters:
         start = torch.stack([128 + 20 * torch.rand(shape, generator=one) for one in noise])
         return start.to(subject.device, subject.dtype)
 
-    def _inputs(self, subject: Subject, name: str, picture: Tensor) -> dict[str, Tensor]:
+    def _inputs(self, subject: Subject, name: str, picture: Tensor) -> dict[str, Column]:
         """Pixels as the model reads them, beside nothing in its other inputs."""
         others = subject.nothing(len(picture))
         return others | {name: picture / subject.spec.inputs[name].divide_by}
@@ -144,7 +145,7 @@ def grid(patterns: list[np.ndarray]) -> np.ndarray:
 
 def build(
     *,
-    input: str = "",  # noqa: A002
+    input: str = "",
     layer: str = "",
     channels: str = "",
     steps: Count = 40,

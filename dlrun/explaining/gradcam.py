@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dlrun.errors import ConfigError, Problem
 from dlrun.explaining import _classes, _layers
-from dlrun.explaining._pictures import called, coloured, enlarged, overlaid, safe, save, seen, stem
+from dlrun.explaining._pictures import called, coloured, enlarged, levels, overlaid, safe, save, seen, stem
 from dlrun.explaining._report import Report
 from dlrun.explaining._subject import Subject
 from dlrun.explaining._tracing import traced
@@ -53,7 +53,7 @@ class GradCam:
         one = _classes.chosen(found, self.class_)
         heat = heatmap(maps[layer.name], one.probability if self.score == "probability" else one.logit)
         place = folder / "gradcam" / stem(self.image, name)
-        small, drawn = enlarged(coloured(np.uint8(255 * heat), "viridis")), seen(subject, self.image, name, column)
+        small, drawn = enlarged(coloured(levels(heat), "viridis")), seen(subject, self.image, name, column)
         files = [
             save(place / f"{safe(one.name)}_heatmap.png", small),
             save(place / f"{safe(one.name)}_overlay.png", overlaid(drawn, heat)),
@@ -87,7 +87,7 @@ def heatmap(maps: Tensor, score: Tensor) -> np.ndarray:
 def build(
     *,
     image: str,
-    input: str = "",  # noqa: A002
+    input: str = "",
     target: str = "",
     layer: str = "",
     class_: str = "",

@@ -18,8 +18,8 @@ TOP_KEYS = ("size", "layers", "imagenet")
 
 @dataclass(frozen=True)
 class Top:
-    """What makes a block the whole net that its weights are of: layers that follow it, which end in a class's probability
-    each. size: pixels of height and width of the pictures. imagenet: files that have weights of both."""
+    """What makes a block the whole net that its weights are of: layers that follow it, which give the probability of
+    each class. size: pixels of height and width of the pictures. imagenet: files that have weights of both."""
 
     size: int
     layers: Any

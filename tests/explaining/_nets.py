@@ -19,7 +19,9 @@ PLAIN = {"conv": CONV, "pool": "max_pooling2d", "deep": {**CONV, "filters": 20, 
 MANY = TargetSpec("multiclass", 4, labels=("cat", "dog", "red crane", "crane"))
 
 
-def subject(layers: Any = PLAIN, target: TargetSpec = MANY, shape: Any = (12, 16, 3), inputs: Any = ("image",)) -> Subject:
+def subject(
+    layers: Any = PLAIN, target: TargetSpec = MANY, shape: Any = (12, 16, 3), inputs: Any = ("image",)
+) -> Subject:
     """A net with drawn weights; what is typed is the seed of its picture."""
     spec = DataSpec({name: InputSpec(shape, divide_by=255.0) for name in inputs}, {"class": target})
     torch.manual_seed(0)

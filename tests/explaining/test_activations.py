@@ -72,7 +72,10 @@ def test_layers_are_named_as_in_the_table():
 
 
 def test_a_net_that_is_one_block_is_opened():
-    base = {"name": "sequential", "layers": {"one": CONV, "drop": {"name": "dropout", "rate": 0.5}, "pool": "max_pooling2d"}}
+    base = {
+        "name": "sequential",
+        "layers": {"one": CONV, "drop": {"name": "dropout", "rate": 0.5}, "pool": "max_pooling2d"},
+    }
     net = subject({"base": base, "flat": "flatten", "answer": "output"})
     assert [layer.name for layer in overview(net.network)] == ["base.one", "base.pool"]
 

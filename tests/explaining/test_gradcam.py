@@ -29,7 +29,8 @@ def test_before_a_mean_and_a_dense_layer_it_is_the_class_activation_map(index):
     weights = net.network.answer.kernel[:, index]
     expected = (deep[0] @ weights).clamp(min=0)
     torch.testing.assert_close(
-        torch.from_numpy(heatmap(deep, classes[index].logit)).float(), (expected / expected.max().clamp(min=1e-12)).detach()
+        torch.from_numpy(heatmap(deep, classes[index].logit)).float(),
+        (expected / expected.max().clamp(min=1e-12)).detach(),
     )
 
 
@@ -40,7 +41,9 @@ def test_the_probabilitys_gradient_by_differences():
     height, width, channels = deep.shape[1:]
 
     def probability(shift):
-        logits = (deep.detach().double() + shift).mean((1, 2)) @ net.network.answer.kernel.double() + net.network.answer.bias
+        logits = (deep.detach().double() + shift).mean(
+            (1, 2)
+        ) @ net.network.answer.kernel.double() + net.network.answer.bias
         return logits.softmax(-1)[0, 2]
 
     steps = torch.eye(channels, dtype=torch.float64) * 1e-5
