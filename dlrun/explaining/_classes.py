@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -11,7 +11,8 @@ from dlrun.contracts import TargetSpec
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 
-class Class(NamedTuple):
+@dataclass(frozen=True)
+class Class:
     """index, name; probability and logit, scalars that know how they came about. Of a number to predict both are it."""
 
     index: int

@@ -135,7 +135,7 @@ def _layers(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _turned(model: nn.Module, name: str, tensor: Tensor) -> Tensor:
-    """torch's kernel of a dense layer in our layout. Flattened maps that it reads have their channels first in torch."""
+    """torch's kernel of a dense layer in our layout. Flattened maps that it reads have their channels first."""
     layer, _, last = name.rpartition(".")
     if last != "kernel" or not isinstance(model.get_submodule(layer), Dense) or tensor.ndim != 2:
         return tensor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -104,7 +106,7 @@ def test_a_class_is_named_by_name_or_index():
     assert _classes.chosen(classes, "Red_Crane").index == 2
     assert _classes.chosen(classes, "3").index == 3
     assert _classes.chosen(classes, "").value == max(one.value for one in classes)
-    digits = [one._replace(name=str(9 - one.index)) for one in classes]
+    digits = [replace(one, name=str(9 - one.index)) for one in classes]
     assert _classes.chosen(digits, "9").index == 0  # a name before an index
     with pytest.raises(ConfigError, match="no class is called 'dgo'") as caught:
         _classes.chosen(classes, "dgo")
@@ -112,7 +114,7 @@ def test_a_class_is_named_by_name_or_index():
     with pytest.raises(ConfigError, match="no class 4"):
         _classes.chosen(classes, "4")
     with pytest.raises(ConfigError, match="2 classes are called 'same'"):
-        _classes.chosen([one._replace(name="same") for one in classes[:2]], "same")
+        _classes.chosen([replace(one, name="same") for one in classes[:2]], "same")
 
 
 def test_the_last_convolution_goes_on_to_its_activation():
