@@ -15,11 +15,13 @@ from dlrun.contracts import (
     AnyLoss,
     AnyMetric,
     Callback,
+    Data,
     Dataset,
     DataSpec,
     Evaluation,
     OptimizerSpec,
     Schedule,
+    Split,
     Step,
     TableMetric,
 )  # fmt: skip
@@ -55,6 +57,14 @@ class Parts:
     def spec(self) -> DataSpec:
         """What is known of the data before it is read."""
         return self.dataset.spec
+
+    def splits(self, data: Data, seed: int) -> list[Split]:
+        """Which rows each model trains on. Of several targets the first of classes is what `stratify` looks at."""
+        known = data.spec.targets
+        of_classes = [name for name, target in known.items() if target.problem in ("binary", "multiclass")]
+        targets = data.train.targets[[*of_classes, *known][0]].numpy()
+        scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
+        return self.evaluation.splits(targets, seed, scale)
 
     def objective(self, seed: int, dtype: torch.dtype, device: torch.device) -> Objective:
         """A fresh model with loss and metrics, ready to train."""

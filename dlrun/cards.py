@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from dlrun import registry
+from dlrun import registry, sheets
 from dlrun.errors import ConfigError, Problem, available, nearest
-from dlrun.files import writing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dlrun.contracts import Data, DataSpec, TargetSpec
+    from dlrun.contracts import Data, TargetSpec
     from dlrun.datasets._files import File
 
 SHEET = 5  # pictures along each side of a sheet
@@ -70,34 +69,20 @@ def checked(file: File) -> str:
     return problem
 
 
-def picture(spec: DataSpec) -> str | None:
-    """The first input that is pictures: stored values of 0 to 255, [H, W] or [H, W, C]."""
-    found = (n for n, i in spec.inputs.items() if i.divide_by == 255 and len(i.shape) in (2, 3))
-    return next(found, None)
-
-
 def sheet(data: Data, name: str, path: Path, title: str) -> int:
     """Write a PNG of 25 training rows from the first to the last, in even steps, with their labels.
 
     name: the input to show. Returns how many are on it. Raises RunError when the file can't be written.
     """
     import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     column = data.train.inputs[name]
     rows = np.unique(np.linspace(0, len(data.train) - 1, SHEET * SHEET).round().astype(int))
-    figure = Figure(figsize=(7, 7.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, parse_math=False)
-    for place, row in enumerate(rows.tolist(), 1):
-        axes = figure.add_subplot(SHEET, SHEET, place)
-        axes.imshow(column[row].numpy(), cmap="gray", vmin=0, vmax=255)
+    tiles = []
+    for row in rows.tolist():
         labels = [_label(target, data.train.targets[key][row]) for key, target in data.spec.targets.items()]
-        axes.set_title(", ".join(labels), fontsize=9, parse_math=False)
-        axes.set_axis_off()
-    with writing(path) as aside:
-        figure.savefig(aside, format="png", dpi=120)
+        tiles.append(sheets.Tile(column[row].numpy(), ", ".join(labels)))
+    sheets.draw(tiles, SHEET, path, title)
     return len(rows)
 
 

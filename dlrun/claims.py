@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 EXPERIMENTS = next((d for d in (HERE / "experiments", HERE.parent / "experiments") if d.is_dir()), None)
 
 COMPARABLE = ("seed", "runs_dir", "rerun", "acknowledge", "trainer.device", "trainer.eval_batch_size", "trainer.plots",
-              "trainer.compile", "evaluation.stack", "evaluation.stack_size", "dataset.source",
-              "callbacks.checkpoint.every_seconds")  # fmt: skip
+              "trainer.plot_smoothing", "trainer.compile", "evaluation.stack", "evaluation.stack_size",
+              "dataset.source", "callbacks.checkpoint.every_seconds")  # fmt: skip
 """Overrides that leave a task the experiment that the book describes."""
 
 

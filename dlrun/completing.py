@@ -40,7 +40,7 @@ COMMAND_VALUES = {
 }  # fmt: skip
 VALUES = {
     "weights": ["last", "best"],
-    "rows": ["train", "test"],
+    "rows": ["train", "val", "test"],
     "device": ["auto", "cpu", "cuda"],
     "trainer.device": ["auto", "cpu", "cuda"],
     "trainer.precision": ["float32", "float64"],

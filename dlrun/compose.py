@@ -25,10 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dlrun import registry, trust
 from dlrun.errors import ConfigError, Problem, available, nearest
-
-HERE = Path(__file__).parent
-CONFIGS = next(d for d in (HERE / "configs", HERE.parent / "configs") if d.is_dir())
-"""Beside the package in a wheel, beside it in the repository of an editable install."""
+from dlrun.registry import CONFIGS
 
 
 @dataclass

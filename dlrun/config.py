@@ -14,9 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 from dlrun import registry
 from dlrun.arguments import bound, checked
 from dlrun.errors import Problem, available, nearest
-from dlrun.types import Count
+from dlrun.types import Count, Rate
 
-NEUTRAL = ("runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots",
+NEUTRAL = ("runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots", "trainer.plot_smoothing",
            "callbacks.checkpoint.every_seconds", "evaluation.stack", "evaluation.stack_size", "trainer.compile",
            "acknowledge", "guards")  # fmt: skip
 """Keys that change no result and so are no part of a run's signature."""
@@ -42,6 +42,7 @@ class TrainerConfig:
     precision: Literal["float32", "float64"] = "float32"
     compile: Literal["auto", "always", "never"] = "auto"
     plots: bool = True
+    plot_smoothing: Rate = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,7 @@ def pick(name: str) -> torch.device:
     """`auto` is CUDA when there is a GPU, else the CPU. Raises ConfigError for a device that is not here."""
     # Running means of squared gradients decay into denormal numbers, which a CPU computes with slowly.
     torch.set_flush_denormal(True)
+    keep_freed_memory()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
@@ -28,6 +30,22 @@ def pick(name: str) -> torch.device:
             Problem("trainer.device", f"'{name}' is not on this machine", f"here: {here}; see dlrun doctor")
         )
     return torch.device(name)
+
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Of glibc's malloc.h."""
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what a tensor leaves free for the next one.
+
+    glibc gives blocks of megabytes back to the system at once, which then fills new pages with zeros: of an update of
+    the book's convnet for 150 x 150 pictures a quarter of the processor's time. Elsewhere nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def describe(device: torch.device) -> str:

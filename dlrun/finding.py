@@ -4,7 +4,9 @@ task/signature, or a task's newest finished run."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from dlrun import registry
 from dlrun.errors import ConfigError, Problem, available, nearest
 from dlrun.run_folder import RunFolder, all_folders
 
@@ -25,6 +27,23 @@ def find_run(word: str, runs_dir: Path) -> RunFolder:
     known = {f.path.parent.name for f in folders} | {f.path.name for f in folders} | full
     hint = f"{nearest(word, known)} {available(full)}; dlrun runs shows them".strip()
     raise ConfigError(Problem("run", f"no run '{word}' in {runs_dir}", hint))
+
+
+def find_origin(word: str, runs_dir: Path, seed: int, source: str) -> RunFolder:
+    """The run that `init_from` names; of a task's runs the newest finished one of the same seed and source of data,
+    where there is one, so that a chain of tasks keeps to its seed. Raises ConfigError."""
+    alike = [f for f in all_folders(runs_dir) if f.path.parent.name == word and _is(f.read_summary(), seed, source)]
+    try:
+        return alike[0] if alike else find_run(word, runs_dir)
+    except ConfigError as error:
+        (problem,) = error.problems
+        task = (registry.CONFIGS / "task" / f"{word}.yaml").is_file()
+        hint = f"train it first: dlrun train task={word}" if task else problem.hint
+        raise ConfigError(Problem("init_from", problem.message, hint)) from None
+
+
+def _is(summary: dict[str, Any] | None, seed: int, source: str) -> bool:
+    return summary is not None and (summary["seed"], summary["data_source"]) == (seed, source)
 
 
 def final_weights(folder: RunFolder, which: str = "last", split: str | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from dlrun.checkpoint import save_weights
 from dlrun.choosing import Wish, choose
 from dlrun.config import RunConfig
 from dlrun.contracts import Rows
+from dlrun.errors import RunError
+from dlrun.graphs.freezing import fingerprint, frozen
 from dlrun.loaders import Loader
 from dlrun.objective import Objective, terms
 from dlrun.optimizers._rule import combined
@@ -29,6 +32,8 @@ from dlrun.stack import assemble as ensemble
 from dlrun.standardizing import adapt
 from dlrun.trainer import Fit, Training
 from dlrun.weighing import weighing
+
+log = logging.getLogger("dlrun")
 
 
 class Owner(Protocol):
@@ -49,7 +54,7 @@ class Owner(Protocol):
         ...
 
     def load_initial(self, model: nn.Module) -> None:
-        """Put the initial weights into a model. Raises RunError when they do not fit."""
+        """Put the initial weights into a model. Raises ConfigError when they do not fit."""
         ...
 
     def tables(self, name: str, rows: Rows, index: np.ndarray, weights: State) -> None:
@@ -74,6 +79,8 @@ def train(shares: list[Share], rows: Rows, alike: int = 0) -> list[Fit]:
     signals.obey()
     first = shares[0]
     objectives = [o for share in shares for o in fresh(share, rows)]
+    still = frozen(objectives[0].model)
+    before = [fingerprint(o.model.state_dict(), still) for o in objectives]
     train_loader, val_loader = loaders(shares, rows)
     parts, together = first.run.parts, len(shares) > 1
     optimizer = parts.optimizer
@@ -101,8 +108,21 @@ def train(shares: list[Share], rows: Rows, alike: int = 0) -> list[Fit]:
         progress.close()
     for share, fit in zip(shares, fits, strict=True):
         if not fit.failed:
+            _unmoved(fit, still, before[: len(share.job.splits)])
             keep(share, fit, rows)
+        before = before[len(share.job.splits) :]
     return fits
+
+
+def _unmoved(fit: Fit, still: list[str], before: list[str]) -> None:
+    """Frozen tensors are as they were before training. (The book's were probably not, in its section 5.3.1.) Raises
+    RunError."""
+    if not still:
+        return
+    now = [fingerprint(weights, still) for weights in fit.final if weights is not None]
+    if now != before:
+        raise RunError(f"tensors that are frozen have moved in training, among {len(still)}: {', '.join(still[:3])}, …")
+    log.info("%d frozen tensors are what they were before training", len(still))
 
 
 def fresh(share: Share, rows: Rows) -> list[Objective]:

@@ -58,6 +58,8 @@ def selected_on(configs: list[dict[str, Any]]) -> dict[str, int]:
     seen: dict[str, set[str]] = {}
     for config in configs:
         rest = {k: v for k, v in config.items() if k not in SAME}
-        rest["trainer"] = {k: v for k, v in rest["trainer"].items() if k not in ("device", "plots", "compile")}
+        rest["trainer"] = {
+            k: v for k, v in rest["trainer"].items() if k not in ("device", "plots", "plot_smoothing", "compile")
+        }
         seen.setdefault(validation_id(config), set()).add(json.dumps(rest, sort_keys=True))
     return {key: len(texts) for key, texts in seen.items()}

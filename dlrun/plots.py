@@ -12,15 +12,27 @@ from dlrun.files import writing
 HEAD = ("stage", "repeat", "fold", "epoch", "split")
 
 
-def draw_history(rows: list[dict[str, Any]], folder: Path, title: str, dpi: int = 120) -> list[Path]:
+def draw_history(
+    rows: list[dict[str, Any]], folder: Path, title: str, smoothing: float = 0.0, dpi: int = 120
+) -> list[Path]:
     """One PNG per logged value, such as `loss.png`. Several splits: while all train, their mean and one standard
-    deviation around it. title: what was trained. Returns the files."""
+    deviation around it. title: what was trained. smoothing: see `smoothed`; what was measured then stays behind it,
+    pale. Returns the files."""
     fit = [row for row in rows if row["stage"] == "fit"]
     names = [name for name in (fit[0] if fit else {}) if name not in HEAD]
-    return [_draw(name, fit, folder / f"{name}.png", title, dpi) for name in names]
+    return [_draw(name, fit, folder / f"{name}.png", title, smoothing, dpi) for name in names]
 
 
-def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, dpi: int) -> Path:
+def smoothed(values: np.ndarray, factor: float) -> np.ndarray:
+    """The book's exponential moving average (listing 5-24): each one is `factor` of the one before and the rest of
+    its own value."""
+    found = list(values[:1])
+    for value in values[1:]:
+        found.append(factor * found[-1] + (1 - factor) * value)
+    return np.array(found)
+
+
+def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, smoothing: float, dpi: int) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -37,7 +49,11 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, dpi: in
             continue
         label = label if n == 1 else f"{label}, mean of {n}"
         style = "o" if len(epochs) == 1 else style  # a line through one point can't be seen
-        axes.plot(epochs, mean, style, color=color, label=label, markersize=4 if len(epochs) <= 60 else 2)
+        size = 4 if len(epochs) <= 60 else 2
+        if smoothing:
+            axes.plot(epochs, mean, style, color=color, alpha=0.25, markersize=size)
+            label = f"{label}, smoothed by {smoothing:g}"
+        axes.plot(epochs, smoothed(mean, smoothing), style, color=color, label=label, markersize=size)
         if n > 1:
             axes.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.18, linewidth=0)
         if part == "val" and name == "loss" and len(epochs) > 1:

@@ -19,6 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
+import yaml
+
 from dlrun.errors import ConfigError, Problem, available, nearest
 
 PACKAGES = {
@@ -44,6 +46,9 @@ BLOCKS = "blocks"
 """Folder of `dlrun/` and of plugins for graphs to be used like layers: YAML, not code."""
 
 HERE = Path(__file__).parent
+CONFIGS = next(d for d in (HERE / "configs", HERE.parent / "configs") if d.is_dir())
+"""Beside the package in a wheel, beside it in the repository of an editable install."""
+
 _plugin_dirs: list[Path] = []
 
 
@@ -131,6 +136,14 @@ def arguments(build: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
         for p in inspect.signature(build).parameters.values()
         if p.kind is p.KEYWORD_ONLY
     }
+
+
+def written(group: str, name: str) -> dict[str, Any]:
+    """The arguments in a component's YAML, ours or a plugin's; nothing where it has none."""
+    folders = [CONFIGS, *(folder / "configs" for folder in _plugin_dirs)]
+    files = [file for folder in folders if (file := folder / group / f"{name}.yaml").is_file()]
+    plain = yaml.safe_load(files[0].read_text(encoding="utf-8")) if files else {}
+    return {key: value for key, value in plain.items() if key != "name"}
 
 
 def _files(group: str) -> dict[str, Path]:

@@ -17,9 +17,10 @@ from dlrun.assembly import Parts, assemble
 from dlrun.checkpoint import load_weights
 from dlrun.config import RunConfig
 from dlrun.contracts import Data, Rows, Split
-from dlrun.errors import DataError, RunError
+from dlrun.errors import DataError
 from dlrun.files import write_text, writing
-from dlrun.finding import final_weights, find_run
+from dlrun.finding import final_weights, find_origin
+from dlrun.graphs.weights import fill
 from dlrun.loaders import to_device
 from dlrun.recording import Job, Progressed
 from dlrun.run_folder import RunFolder
@@ -45,7 +46,10 @@ def opening(config: RunConfig, overrides: list[str]) -> tuple[Run, AbstractConte
     parts = assemble(config)
     device = devices.pick(config.trainer.device)
     config = config.with_source(parts.dataset.resolve_source())
-    origin = find_run(config.init_from, Path(config.runs_dir)) if config.init_from else None
+    origin = None
+    if config.init_from:
+        source = str(config.dataset.args["source"])
+        origin = find_origin(config.init_from, Path(config.runs_dir), config.seed, source)
     more = {"init_from": origin.path.name} if origin else {}
     if content := getattr(parts.dataset, "fingerprint", None):
         more["data"] = content
@@ -53,6 +57,9 @@ def opening(config: RunConfig, overrides: list[str]) -> tuple[Run, AbstractConte
         more["weights"] = parts.content
     folder = RunFolder(Path(config.runs_dir) / config.task / config.signature(**more))
     run = Run(config, overrides, parts, folder, device, origin)
+    if origin:
+        with torch.device("meta"):  # before data are read
+            run.load_initial(parts.model(0))
     return run, lifecycle.opened(folder, config, overrides)
 
 
@@ -76,6 +83,7 @@ class Run:
         origin: RunFolder | None,
     ):
         self.config, self.overrides, self.parts, self.folder, self.device = config, overrides, parts, folder, device
+        self.origin = origin
         self.initial = load_weights(final_weights(origin)) if origin else None
         self.dtype = devices.DTYPES[config.trainer.precision]
 
@@ -99,12 +107,8 @@ class Run:
             raise DataError(f"dataset {self.config.dataset.name} has no test set: set evaluation.test=false")
 
     def splits(self, data: Data) -> list[Split]:
-        """Which rows each model trains on. Of several targets the first of classes is what `stratify` looks at."""
-        known = data.spec.targets
-        of_classes = [name for name, target in known.items() if target.problem in ("binary", "multiclass")]
-        targets = data.train.targets[[*of_classes, *known][0]].numpy()
-        scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
-        return self.parts.evaluation.splits(targets, self.config.seed, scale)
+        """Which rows each model trains on."""
+        return self.parts.splits(data, self.config.seed)
 
     def fit_job(self, splits: list[Split]) -> Job:
         """The stage fit of some splits."""
@@ -128,7 +132,7 @@ class Run:
             self.config, self.overrides, self.parts, data, splits, self.folder, tested, warnings,
             self.progressed, devices.describe(self.device),
         )  # fmt: skip
-        summary.write(self.folder, result, self.config.trainer.plots)
+        summary.write(self.folder, result, self.config.trainer)
         return result
 
     def guard(self, data: Data, splits: list[Split], aloud: bool = True) -> dict[str, list[str]]:
@@ -167,11 +171,13 @@ class Run:
         return one_by_one
 
     def load_initial(self, model: torch.nn.Module) -> None:
-        """Weights of another run as initial ones. Raises RunError when they do not fit."""
-        try:
-            model.load_state_dict(self.initial or {})
-        except RuntimeError as error:
-            raise RunError(f"init_from: the weights do not fit this architecture: {error}") from None
+        """Weights of another run as initial ones; what counts, as the keys of dropout, begins anew. Raises ConfigError
+        with those that do not fit."""
+        assert self.initial is not None
+        assert self.origin is not None
+        given = {name: tensor for name, tensor in self.initial.items() if tensor.is_floating_point()}
+        there = {name: (name, given[name]) for name in model.state_dict() if name in given}
+        fill(model, given, there, str(self.origin.path), "init_from")
 
     @property
     def rate(self) -> float:

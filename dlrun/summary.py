@@ -10,7 +10,7 @@ import torch
 
 from dlrun.assembly import Parts
 from dlrun.claims import compare
-from dlrun.config import RunConfig
+from dlrun.config import RunConfig, TrainerConfig
 from dlrun.contracts import AnyMetric, Data, Rows, Split
 from dlrun.files import write_text
 from dlrun.judging import judge
@@ -137,11 +137,11 @@ def remark(rows: list[Row]) -> str:
     return f"validation loss is lowest at epoch {best} ({mean[best]:.4f}) and flat from there"
 
 
-def write(folder: RunFolder, summary: dict[str, Any], plots: bool) -> None:
+def write(folder: RunFolder, summary: dict[str, Any], trainer: TrainerConfig) -> None:
     """The plots, then the summary: a run with a summary is complete."""
-    if plots:
+    if trainer.plots:
         from dlrun.plots import draw_history
 
         title = summary["task"] + (" · SAMPLE DATA" if summary["data_source"] == "sample" else "")
-        draw_history(folder.read_rows(), folder.plots, title)
+        draw_history(folder.read_rows(), folder.plots, title, trainer.plot_smoothing)
     write_text(folder.summary, json.dumps(summary, indent=2) + "\n")

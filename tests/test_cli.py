@@ -91,7 +91,7 @@ def test_a_misspelt_command_is_told_the_nearest(capsys):
         (["train", "task=imdb_dense", "--cfg", "nothing"], "invalid choice"),
         (["train", "task=imdb_dense", "--config-dir", "nowhere"], "expected a folder, received 'nowhere'"),
         (["evaluate"], "give run=…"),
-        (["predict", "run=x"], "expected one of input=… and rows=train|test"),
+        (["predict", "run=x"], "expected one of input=… and rows=train|val|test"),
         (["runs", "tsk=x"], "Did you mean 'task'?"),
         (["list", "optimizers", "x"], "expected one group"),
         (["list", "optimiser"], "Did you mean 'optimizer'?"),

@@ -60,7 +60,7 @@ def runs(project: Path) -> Path:
         ("dlrun list --c", ["--config-dir"]),
         ("dlrun completion ", ["bash", "zsh"]),
         ("dlrun predict ro", ["rows="]),
-        ("dlrun predict rows=", ["rows=train", "rows=test"]),
+        ("dlrun predict rows=", ["rows=train", "rows=val", "rows=test"]),
         ("dlrun nonsense x", []),
     ],
 )

@@ -73,6 +73,22 @@ def test_without_seeds_the_order_is_kept() -> None:
     assert batch.targets["label"].tolist() == [5, 3, 9]
 
 
+def test_steps_of_the_books_generators() -> None:
+    """5.2.4: 100 steps of 20 are one pass over 2,000 pictures; 5.2.5: 100 of 32 go round again, after a short batch."""
+    index = [np.arange(2000)]
+    rows = Rows({"x": torch.zeros(2000, 1)}, {"y": torch.zeros(2000)})
+    spec = DataSpec({"x": InputSpec((1,))}, {"y": TargetSpec("binary", 2)})
+    plan = Loader(rows, spec, index, 20, torch.float32, [0], 100).plan(1)
+    assert sorted(plan.rows.flatten().tolist()) == list(range(2000))
+    plan = Loader(rows, spec, index, 32, torch.float32, [0], 100).plan(1)
+    assert plan.filled[:, 0].tolist() == [32] * 62 + [16] + [32] * 37
+    seen = [row for rows_, n in zip(plan.rows[:, 0], plan.filled[:, 0], strict=True) for row in rows_[:n].tolist()]
+    assert sorted(seen[:2000]) == list(range(2000))
+    assert len(seen) == 3184
+    assert len(set(seen[2000:])) == 1184
+    assert seen[:1184] != seen[2000:], "in another order"
+
+
 @pytest.mark.parametrize(("steps", "expected"), [(2, 8), (6, 23), (9, 23 + 12)])
 def test_steps_per_epoch_cuts_or_goes_round_again(steps: int, expected: int) -> None:
     batches = list(loader([np.arange(N)], 4, [0], steps=steps).epoch(1))

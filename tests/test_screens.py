@@ -344,6 +344,19 @@ def test_training_is_dots_and_validation_a_line_as_in_the_book(project, figures)
     assert any("epoch 2" in t.get_text() for t in axes.texts)
 
 
+def test_smoothing_is_the_books(project, figures):
+    """Listing 5-24; what was measured stays where it was, pale."""
+    assert plots.smoothed(np.array([1.0, 0.0]), 0.8).tolist() == [1.0, 0.8]
+    assert len(plots.smoothed(np.array([]), 0.8)) == 0
+    plots.draw_history(rows([0.5, 0.3, 0.4], [0.6, 0.2, 0.1]), project, "t", smoothing=0.5)
+    measured, smoothed = figures[0].axes[0].lines[2:4]
+    assert list(measured.get_ydata()) == [0.5, 0.3, 0.4]
+    assert list(smoothed.get_ydata()) == pytest.approx([0.5, 0.4, 0.4])
+    assert measured.get_alpha() < 0.5
+    labels = [t.get_text() for t in figures[0].axes[0].get_legend().get_texts()]
+    assert labels == ["training, smoothed by 0.5", "validation, smoothed by 0.5"]
+
+
 def test_splits_are_drawn_as_mean_and_band(project, figures):
     history = rows([0.4, 0.2]) + [{**row, "fold": 1, "loss": row["loss"] + 0.2} for row in rows([0.4, 0.2])]
     plots.draw_history(history, project, "t")

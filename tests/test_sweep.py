@@ -57,8 +57,11 @@ def test_a_run_may_start_from_the_weights_of_another(project: Path, capsys: pyte
         values[folder.name] = json.loads((folder / "summary.json").read_text())["metrics"]["val"]["loss"]["mean"]
     (second,) = set(values) - {first.name}
     assert values[second] == pytest.approx(values[first.name], abs=1e-6)  # it hardly moved from where it began
-    assert cli.main(["train", "task=imdb_dense", *QUICK, "init_from=imdb_dense", "architecture.units=[3]"]) == 4
-    assert "the weights do not fit this architecture" in capsys.readouterr().err
+    capsys.readouterr()
+    assert cli.main(["train", "task=imdb_dense", *QUICK, "init_from=imdb_dense", "architecture.units=[16,16,16]"]) == 2
+    text = " ".join(capsys.readouterr().err.split())
+    assert "init_from: runs/imdb_dense/" in text
+    assert "missing dense_3.kernel" in text
 
 
 @pytest.mark.parametrize("evaluation", ["kfold", "iterated_kfold"])
@@ -70,3 +73,17 @@ def test_folds_work_on_both_tasks(project: Path, task: str, evaluation: str) -> 
     accuracy = json.loads(summary.read_text())["metrics"]["val"]["accuracy"]
     assert len(accuracy["per_split"]) == 6
     assert accuracy["std"] > 0
+
+
+def test_a_chain_keeps_to_its_seed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`init_from=TASK` takes the run of the same seed, and else the newest."""
+    for seed in (1, 2):
+        assert cli.main(["train", "task=imdb_dense", *QUICK, f"seed={seed}"]) == 0
+    first = {json.loads(f.read_text())["seed"]: f.parent.name for f in Path("runs/imdb_dense").glob("*/summary.json")}
+    for count, (seed, origin) in enumerate([(1, first[1]), (2, first[2]), (3, first[2])], start=1):
+        for word in ("imdb_dense", origin):  # the same run, which is found finished the second time
+            assert cli.main(["train", "task=imdb_dense_tanh", *QUICK, f"seed={seed}", f"init_from={word}"]) == 0
+        assert len(list(Path("runs/imdb_dense_tanh").iterdir())) == count
+    capsys.readouterr()
+    assert cli.main(["train", "task=imdb_dense_tanh", *QUICK, "init_from=imdb_small"]) == 2
+    assert "train it first: dlrun train task=imdb_small" in capsys.readouterr().err

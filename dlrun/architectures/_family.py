@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +21,13 @@ def family(
     layers: list[dict[str, Any]] | dict[str, dict[str, Any]],
     output_activation: OutputActivation = "auto",
     kernel_initializer: Initializer = "glorot_uniform",
+    keys: Mapping[str, str] | None = None,
 ) -> nn.Module:
     """One layer after another from the only input on, by their kind and a number or by name, then an output for each
     target.
 
-    output_activation: "auto" is that of the book's table 4-1. Raises ConfigError where a layer does not fit what is
-    before it.
+    output_activation: "auto" is that of the book's table 4-1. keys: of a layer that takes all its arguments from one
+    key of the YAML. Raises ConfigError where a layer does not fit what is before it.
     """
     named = numbered(layers) if isinstance(layers, list) else dict(layers)
     last = list(named)[-1] if named else next(iter(spec.inputs))
@@ -36,10 +38,17 @@ def family(
         }  # fmt: skip
     try:
         return graph.build(spec, layers=named)
-    except ConfigError as error:  # its layers are not in the YAML: the arguments that list them are
-        at = f"{graph.LAYERS}."
-        found = [replace(p, path="architecture", message=f"{p.path.removeprefix(at)}: {p.message}") for p in error.problems]
-        raise ConfigError(found) from None
+    except ConfigError as error:
+        raise ConfigError([_placed(problem, keys or {}) for problem in error.problems]) from None
+
+
+def _placed(problem: Problem, keys: Mapping[str, str]) -> Problem:
+    """Its layers are not in the YAML: the arguments that list them are."""
+    at = problem.path.removeprefix(f"{graph.LAYERS}.")
+    layer, dot, argument = at.partition(".")
+    if layer in keys:
+        return replace(problem, path=f"{keys[layer]}{dot}{argument}")
+    return replace(problem, path="architecture", message=f"{at}: {problem.message}")
 
 
 def per_layer(key: str, value: Any, counted: str, layers: int, problems: list[Problem]) -> list[Any]:

@@ -12,6 +12,7 @@ from dlrun.errors import ConfigError, Problem
 from dlrun.layers._activations import Activation
 from dlrun.layers._head import OutputActivation
 from dlrun.layers._initializers import Initializer
+from dlrun.layers._making import recipe
 from dlrun.layers._windows import Padding
 from dlrun.types import Count, Rate
 
@@ -30,6 +31,7 @@ def build(
     dropout: Rate | list[Rate] = 0.0,
     units: list[Count],
     head_dropout: Rate | list[Rate] = 0.0,
+    augmentation: dict[str, Any] | None = None,
     activation: Activation = "relu",
     kernel_initializer: Initializer = "glorot_uniform",
     output_activation: OutputActivation = "auto",
@@ -40,8 +42,9 @@ def build(
     every block, a list has one per block. pooling: of windows that do not overlap; `strided` has no pooling, and a
     convolution that moves `pool_size` at a time (5.1.2). batch_normalization: after each activation, as in 7.3.1.
     dropout: after each block. units: of the dense layers between the flattened pictures and the last layer, with
-    `head_dropout` before each (5.2.5). Raises ConfigError where a list has another length, and where the data are
-    not one picture a row, (height, width) or (height, width, channels).
+    `head_dropout` before each (5.2.5). augmentation: arguments of the layer `image_augmentation`, which then comes
+    first. Raises ConfigError where a list has another length, and where the data are not one picture a row, (height,
+    width) or (height, width, channels).
     """
     problems: list[Problem] = []
     per_block = {
@@ -56,6 +59,11 @@ def build(
         received = ", ".join(f"{name} {given.shape}" for name, given in spec.inputs.items())
         message = f"convnet reads one picture, (height, width) or (height, width, channels); the data have {received}"
         problems.append(Problem("architecture.name", message, "choose another architecture"))
+    augmented = {"name": "image_augmentation", **(augmentation or {})}
+    try:
+        recipe(augmented, "architecture.augmentation")
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(problems)
 
@@ -63,6 +71,8 @@ def build(
     layers: list[dict[str, Any]] = []
     if len(shapes[0]) == 2:
         layers.append({"name": "reshape", "target_shape": [*shapes[0], 1]})
+    if augmentation:
+        layers.append(augmented)
     for i, count in enumerate(filters):
         kind, size = per_block["pooling"][i], per_block["pool_size"][i]
         window = {"kernel_size": per_block["kernel_size"][i], "strides": size if kind == "strided" else 1}

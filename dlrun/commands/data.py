@@ -28,7 +28,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlrun import cards, console
+from dlrun import cards, console, sheets
 from dlrun.commands._words import split_plugins, take
 from dlrun.errors import ConfigError, DataError, Problem, available, nearest
 
@@ -136,10 +136,10 @@ def _card(names: list[str], keys: list[str], folders: list[str]) -> int:
     if len(names) != 1:
         received = " ".join(names) or "none"
         raise ConfigError(Problem("", f"expected the name of one dataset, received {received}", "dlrun data list"))
-    if path and path.suffix != ".png":
-        raise ConfigError(Problem("output", f"expected the name of a .png file, received '{path}'"))
+    if path:
+        sheets.check("output", path)
     name, dataset = names[0], _dataset(names[0], keys, folders)
-    pictures = cards.picture(dataset.spec)
+    pictures = sheets.picture(dataset.spec)
     if path and not pictures:
         inputs = ", ".join(f"{n} {i.shape}" for n, i in dataset.spec.inputs.items())
         raise ConfigError(Problem("output", f"the rows of {name} are no pictures: {inputs}", "leave output= out"))

@@ -1,15 +1,17 @@
 """predictions for new rows, texts, images
 
   dlrun predict run=R input=…  [weights=last|best] [split=r0f1] [device=auto] [runs_dir=runs]
-  dlrun predict run=R rows=test [n=10] …
+  dlrun predict run=R rows=test [n=10] [mistakes=FILE.png] …
 
 input: what the run's dataset reads. Several are separated by commas where they are files.
   imdb, reuters        a text, or a .txt file
   mnist, image_folder  a picture file
   csv                  column=value,column=value,… or a JSON object: one row; or a .csv file of rows
   several inputs       a JSON object with the name of each (question_answering, sentence_pairs, …)
-rows: `train` or `test` of the dataset itself, the first n of them (n=0: all),
-with the true values; rows=test opens the test set, which runs/test_ledger.jsonl records.
+rows: `train`, `val` or `test`, the first n of them (n=0: all), with the true values. `train` and `test` are
+the dataset's, `val` is what the model's split held out; rows=test opens the test set, which
+runs/test_ledger.jsonl records. mistakes=FILE.png writes a sheet of the pictures that are taken for another
+class, the surest first.
 Probabilities come with the class they speak for; of several targets each has its columns. All predictions go
 to artifacts/predictions.csv in the run folder, a table with one column per class or value.
 
@@ -23,6 +25,7 @@ Examples
   dlrun predict run=csv_dense input=rooms=4,city=Bonn
   dlrun predict run=qa_multi_input input='{"text": [17, 4, 9], "question": [30, 2]}'
   dlrun predict run=imdb_dense rows=test n=0
+  dlrun predict run=dogs_vs_cats_scratch rows=val n=0 mistakes=mistakes.png
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun import console
+from dlrun import console, sheets
+from dlrun.commands import _mistakes
 from dlrun.commands._predictions import Column, columns, narrow
 from dlrun.commands._words import parse
 from dlrun.errors import ConfigError, Problem
@@ -40,6 +44,7 @@ from dlrun.errors import ConfigError, Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dlrun.contracts import Data
     from dlrun.loading import Loaded
 
     Outputs = dict[str, Tensor]
@@ -52,6 +57,7 @@ def main(words: list[str]) -> int:
         "input": "",
         "rows": "",
         "n": "10",
+        "mistakes": "",
         "weights": "last",
         "split": "",
         "device": "auto",
@@ -60,15 +66,19 @@ def main(words: list[str]) -> int:
     given = parse(words, known, ("run",))
     problems = []
     if bool(given["input"]) == bool(given["rows"]):
-        problems.append(Problem("input", "expected one of input=… and rows=train|test"))
-    if given["rows"] not in ("", "train", "test"):
-        problems.append(Problem("rows", f"expected train or test, received '{given['rows']}'"))
+        problems.append(Problem("input", "expected one of input=… and rows=train|val|test"))
+    if given["rows"] not in ("", "train", "val", "test"):
+        problems.append(Problem("rows", f"expected train, val or test, received '{given['rows']}'"))
+    if given["mistakes"] and given["input"]:
+        problems.append(Problem("mistakes", "what is true of an input is not known: expected rows=train|val|test"))
     if not given["n"].isdigit():
         problems.append(Problem("n", f"expected a number of rows, received '{given['n']}'"))
     if given["weights"] not in ("last", "best"):
         problems.append(Problem("weights", f"expected last or best, received '{given['weights']}'"))
     if problems:
         raise ConfigError(problems)
+    if given["mistakes"]:
+        sheets.check("mistakes", Path(given["mistakes"]))
     from dlrun.files import write_text
     from dlrun.loading import load
 
@@ -121,20 +131,45 @@ def _is_file(word: str) -> bool:
 
 def _from_rows(run: Loaded, given: dict[str, str]) -> tuple[list[str], Outputs, Outputs]:
     """Names of the rows, predictions and true values by target."""
-    import numpy as np
+    import torch
 
     from dlrun import ledger
+    from dlrun.objective import terms
 
-    data = run.parts.dataset.load()
-    rows = getattr(data, given["rows"])
+    target = next(iter(terms(run.parts.loss)))
+    if given["mistakes"]:
+        _mistakes.check(run.parts.spec, target)
+    data, part = run.parts.dataset.load(), given["rows"]
+    rows = data.test if part == "test" else data.train
     if rows is None:
-        raise ConfigError(Problem("rows", f"dataset {run.config.dataset.name} has no {given['rows']} rows"))
-    if given["rows"] == "test":
+        raise ConfigError(Problem("rows", f"dataset {run.config.dataset.name} has no test rows"))
+    if part == "test":
         ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="predict")
-    n = min(int(given["n"]) or len(rows), len(rows))
-    predictions = _predict(run, rows, np.arange(n))
-    true = {name: target[:n] for name, target in rows.targets.items()}
-    return [f"{given['rows']}[{i}]" for i in range(n)], predictions, true
+    index = torch.arange(len(rows)) if part != "val" else _held_out(run, data, given["split"])
+    index = index[: int(given["n"]) or len(index)]
+    predictions = _predict(run, rows, index.numpy())
+    if given["mistakes"]:
+        mark = " · SAMPLE DATA" if data.source == "sample" else ""
+        title = f"{run.config.task} · {run.folder.path.name} · {part} rows{mark}"
+        path = Path(given["mistakes"])
+        count = _mistakes.draw(data.spec, rows, index, target, predictions[target], path, title)
+        console.say(f"{count:,} mistakes: {path}" if count else "no mistakes: nothing to draw")
+    true = {name: values[index] for name, values in rows.targets.items()}
+    return [f"{'test' if part == 'test' else 'train'}[{i}]" for i in index.tolist()], predictions, true
+
+
+def _held_out(run: Loaded, data: Data, split: str) -> Tensor:
+    """The training rows that the model has not seen. Raises ConfigError where it has seen all."""
+    import torch
+
+    if not split and run.folder.weights("refit", "r0f0", "last").exists():
+        hint = "choose a model that was not: split=r0f0"
+        raise ConfigError(Problem("rows", "the final model was trained on the validation rows too", hint))
+    splits = {found.name: found for found in run.parts.splits(data, run.config.seed)}
+    held_out = splits[split or next(iter(splits))].val
+    if not len(held_out):
+        raise ConfigError(Problem("rows", "this run held no rows out", "rows=train or rows=test"))
+    return torch.from_numpy(held_out)
 
 
 def _predict(run: Loaded, rows: Any, index: Any = None) -> Outputs:

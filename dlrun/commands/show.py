@@ -1,6 +1,6 @@
 """a task before it runs: its config, the data, the layers with shapes and parameters
 
-  dlrun show task=T [graph=FILE] [shapes=false] [nested=true] [key=value …]
+  dlrun show task=T [graph=FILE] [shapes=false] [nested=true] [preview=FILE.png] [key=value …]
              [--config-dir DIR] [--plugins DIR]
 
 Takes what `dlrun train` takes, composes and checks it, and prints the composed config, the data card (sizes,
@@ -9,12 +9,14 @@ frozen. Nothing is trained.
 
 graph=FILE draws the layers, by Graphviz: FILE ends in .svg, .png or .pdf; .dot writes Graphviz's text, and
 .yaml the architecture as a graph of layers, to be changed by hand. shapes=false leaves the shapes out,
-nested=true opens blocks, in the table and in the picture.
+nested=true opens blocks, in the table and in the picture. preview=FILE.png writes a sheet of training
+pictures as the model sees them, augmented, beside what they were.
 
 Examples
   dlrun show task=imdb_dense
   dlrun show task=imdb_dense 'architecture.units=[512,512]'
   dlrun show task=mnist_dense dataset.source=sample graph=mnist.svg
+  dlrun show task=dogs_vs_cats_augmented preview=augmented.png
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dlrun import console
+from dlrun import console, sheets
 from dlrun.commands import train
 from dlrun.errors import ConfigError, Problem
 
-OWN = {"graph": "", "shapes": "true", "nested": "false"}
+OWN = {"graph": "", "preview": "", "shapes": "true", "nested": "false"}
 """Words that are not the config's, with their defaults."""
 
 
@@ -37,12 +39,15 @@ def main(words: list[str]) -> int:
     own, words = own_words(words)
     if own["graph"]:
         drawing.check(Path(own["graph"]))
+    if own["preview"]:
+        sheets.check("preview", Path(own["preview"]))
     flags = train.parser().parse_intermixed_args(words)
     composer = train.composer_for(flags.config_dir, flags.plugins)
     config = train.check(composer, flags.words, False)
     import torch
     import yaml
 
+    from dlrun import previewing
     from dlrun.assembly import assemble
     from dlrun.showing import card, layers, told, trainable
 
@@ -52,6 +57,8 @@ def main(words: list[str]) -> int:
         console.log.warning("%s", warning)
     with torch.device("meta"):
         model = parts.model(0)
+    if own["preview"]:
+        previewing.check(model)
     title, columns, rows = layers(model, own["nested"] == "true")
     console.table(columns, rows, title=f"\n{title}", right=["parameters", "frozen"])
     title, columns, rows = trainable(model)
@@ -65,6 +72,11 @@ def main(words: list[str]) -> int:
     console.table(
         ["part", "what it holds"], card(parts.dataset, data), title, whole=["part"], sample=data.source == "sample"
     )
+    if own["preview"]:
+        mark = " · SAMPLE DATA" if data.source == "sample" else ""
+        title = f"{config.task} · augmented training pictures{mark}"
+        previewing.draw(parts, data, config.seed, Path(own["preview"]), title)
+        console.say(f"preview: {own['preview']}")
     return 0
 
 
@@ -75,7 +87,7 @@ def own_words(words: list[str]) -> tuple[dict[str, str], list[str]]:
         key, equals, value = word.partition("=")
         if key not in OWN or not equals:
             rest.append(word)
-        elif key != "graph" and value not in ("true", "false"):
+        elif key not in ("graph", "preview") and value not in ("true", "false"):
             raise ConfigError(Problem(key, f"expected true or false, received '{value}'"))
         else:
             values[key] = value

@@ -28,6 +28,7 @@ Keys
   baselines=[…]        what each offers: dlrun list GROUP; [] for none
   acknowledge=[…]      guards whose warnings are meant: dlrun list guards
   trainer.epochs= .batch_size= .eval_batch_size= .steps_per_epoch= .device= .precision= .plots=
+  trainer.plot_smoothing=0.8     curves as moving averages, as in the book's section 5.3.2
   trainer.compile=auto           the whole update as machine code: auto (where it pays), always, never
   evaluation.stack=auto          folds and repeats as one stack: auto, always, never; .stack_size= the most
   step.clipnorm= .clipvalue=     bounds on gradients

@@ -77,17 +77,16 @@ def filled(dataset: str, key: Mapping[str, Any], name: str, shape: tuple[int, ..
     path = _path(dataset, key)
     if there := _there(path):
         return there
-    with written_aside(path) as part:
-        with part.open("w+b") as file:
-            size = HEADER + int(np.prod(shape))
-            if shutil.disk_usage(part.parent).free < size:  # a full disk would end the process by a signal
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            file.truncate(size)
-            rows = np.memmap(file, np.uint8, "r+", HEADER, shape)
-            count, beside = fill(rows)
-            rows.flush()
-            file.truncate(HEADER + int(np.prod((count, *shape[1:]))))
-            _describe(file, {name: torch.from_numpy(rows[:count])}, beside)
+    with written_aside(path) as part, part.open("w+b") as file:
+        size = HEADER + int(np.prod(shape))
+        if shutil.disk_usage(part.parent).free < size:  # a full disk would end the process by a signal
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        file.truncate(size)
+        rows = np.memmap(file, np.uint8, "r+", HEADER, shape)
+        count, beside = fill(rows)
+        rows.flush()
+        file.truncate(HEADER + int(np.prod((count, *shape[1:]))))
+        _describe(file, {name: torch.from_numpy(rows[:count])}, beside)
     return Encoded(path)
 
 

@@ -18,7 +18,7 @@ def draw(size: tuple[int, int], seed: int = 0) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
     side = max(size)
     grain = _drawing.Grain(random, NOISE, side)
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for part, count in ROWS.items():
         animals = np.arange(count) % 2
         paper, fur = _drawing.two_colours(random, count)

@@ -23,10 +23,17 @@ middle counting most, so that nothing fine is lost to chance."""
 
 
 class Pictures(Protocol):
-    """Picture files in an order. where: the folder or archive that they lie in. names: as a person finds them in it."""
+    """Picture files in an order."""
 
-    where: str
-    names: Sequence[str]
+    @property
+    def where(self) -> str:
+        """The folder or archive that they lie in."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """As a person finds them in it."""
+        ...
 
     def open(self, i: int) -> Path | IO[bytes]:
         """What Pillow reads the picture of that number from. Raises OSError."""
@@ -103,7 +110,7 @@ def reason(error: OSError | ValueError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-class _Refused(ValueError):
+class _Refused(ValueError):  # noqa: N818 - a reason, told by who catches it
     """Said by us, not by Pillow."""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -138,7 +138,7 @@ class DogsVsCats:
     @cached_property
     def _tensors(self) -> Mapping[str, Tensor]:
         """As `stored` has them."""
-        key = {"numbers": [self.train, self.validation, self.test]}
+        key: dict[str, Any] = {"numbers": [self.train, self.validation, self.test]}
         if self.path:
             root = Path(self.path).expanduser()
             stats = [(root / name).stat() for name in self._pictures.names]
@@ -197,8 +197,8 @@ def _check(given: Mapping[str, list[int]]) -> list[Problem]:
             problems.append(Problem(f"dataset.{part}", f"{expected}; received {numbers}"))
     if problems:
         return problems
-    taken = sorted((*numbers, part) for part, numbers in given.items() if numbers[0] < numbers[1])
-    for (_, end, before), (start, _, part) in zip(taken, taken[1:], strict=False):
+    taken = sorted((start, end, part) for part, (start, end) in given.items() if start < end)
+    for (_, end, before), (start, _, part) in pairwise(taken):
         if start < end:
             problems.append(Problem(f"dataset.{part}", f"file number {start} is in dataset.{before} too"))
     return problems

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+import hashlib
+from collections.abc import Mapping
+
+from torch import Tensor, nn
 
 from dlrun.errors import ConfigError, Problem, available, nearest
 from dlrun.graphs.network import Network
@@ -27,3 +30,18 @@ def freeze_before(block: Network, first: str, path: str) -> None:
     for name in names[: names.index(first)]:
         if name in layers:  # what has another's weights is none of its own
             freeze(layers[name])
+
+
+def frozen(model: nn.Module) -> list[str]:
+    """Names of the tensors that must stay as they are: weights that do not train, and statistics of layers frozen."""
+    weights = [name for name, weight in model.named_parameters() if not weight.requires_grad]
+    layers = [(name, layer) for name, layer in model.named_modules() if getattr(layer, "frozen", False)]
+    return weights + [f"{at}.{name}".lstrip(".") for at, layer in layers for name, _ in layer.named_buffers()]
+
+
+def fingerprint(state: Mapping[str, Tensor], names: list[str]) -> str:
+    """Of some tensors of a model's state, to the bit."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(state[name].detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()

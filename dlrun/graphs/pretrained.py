@@ -73,7 +73,7 @@ def choose(weights: str, files: Sequence[Pinned], path: str, sample: bool = Fals
     files; so weights of ImageNet are left as they were drawn. Raises ConfigError and DataError.
     """
     named = [one for one in files if one.file.name == weights]
-    usual = files[0].preprocessing if files else None
+    usual = files[0].preprocessing if files else "none"
     if weights == NONE or (sample and (weights == IMAGENET or named)):
         return Chosen(None, usual)
     if weights != IMAGENET and not named:
@@ -90,7 +90,9 @@ def choose(weights: str, files: Sequence[Pinned], path: str, sample: bool = Fals
     there = [one for one in wanted if readable_h5() or not one.file.name.endswith(H5)]
     if not there:
         raise ConfigError(Problem(path, f"{weights} can't be read", NO_H5))
-    found = fetch(*(one.file for one in there), otherwise=OTHERWISE)
+    left = [one.file.name for one in wanted if one not in there]
+    more = "".join(f"\n  - {NO_H5.replace('this file', name)}" for name in left)
+    found = fetch(*(one.file for one in there), otherwise=OTHERWISE + more)
     return Chosen(found, next(one.preprocessing for one in there if one.file.name == found.name))
 
 

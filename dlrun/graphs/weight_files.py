@@ -18,7 +18,7 @@ from dlrun.datasets._files import local_path, mirrors
 from dlrun.errors import ConfigError, Problem, nearest
 
 H5 = (".h5", ".hdf5")
-NO_H5 = "this file is Keras's: reading it needs h5py, `pip install h5py`"
+NO_H5 = "this file is Keras's, which is read by h5py: pip install h5py"
 
 KERAS = {"W": "kernel", "b": "bias"}
 """Keras's names of before version 2, as the files of VGG16 and VGG19 have them."""

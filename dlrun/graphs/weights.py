@@ -70,8 +70,10 @@ def fill(model: nn.Module, given: Mapping[str, Tensor], paired: Paired, source: 
     misshapen = [name for name, (_, tensor) in paired.items() if tensor.shape != wanted[name].shape]
     if missing or unexpected or misshapen:
         found = [
-            _listed("missing", [name + _near(_theirs(name), unexpected) for name in missing]),
-            _listed("unexpected", [name + _near(name, map(_theirs, missing)) for name in unexpected]),
+            _listed(
+                "missing", [name + (_near(name, unexpected) or _near(_theirs(name), unexpected)) for name in missing]
+            ),
+            _listed("unexpected", [name + _near(name, [*missing, *map(_theirs, missing)]) for name in unexpected]),
             _listed(
                 "of another shape",
                 [f"{name} {_size(paired[name][1])} instead of {_size(wanted[name])}" for name in misshapen],

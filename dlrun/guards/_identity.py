@@ -11,9 +11,9 @@ from torch import Tensor
 from dlrun.contracts import Bags, Column, Rows
 from dlrun.picking import pick_column
 
-MOST_BYTES = 2**28
+MOST_BYTES = 2**29
 MOST_ROWS = 2_000_000
-"""What is looked at, half a second's work; of larger data a sample."""
+"""What is looked at, a second's work; of larger data a sample."""
 
 CHUNK = 2**17  # numbers at a time: they stay in the processor's cache
 

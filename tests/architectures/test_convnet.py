@@ -77,7 +77,9 @@ def test_parameters_as_in_the_book(spec, arguments, parameters):
 @pytest.mark.parametrize("pooling", ["max", "average", "none"])
 def test_pooling_has_no_parameters(pooling):
     """The base of 5.1.2, with and without."""
-    body = [row for row in table(made(DIGITS, pooling=pooling, **MNIST)) if row[0].startswith(("conv", "max", "average"))]
+    body = [
+        row for row in table(made(DIGITS, pooling=pooling, **MNIST)) if row[0].startswith(("conv", "max", "average"))
+    ]
     assert sum(parameters for *_, parameters in body) == 55_744
 
 
@@ -147,3 +149,23 @@ def test_too_many_blocks_for_the_picture():
     (problem,) = caught.value.problems
     assert problem.path == "architecture"
     assert problem.message == "conv2d_3: layer conv2d expects at least 3 x 3 places, received 1 x 1"
+
+
+def test_augmentation_comes_first_and_only_in_training():
+    model = convnet.build(DIGITS, augmentation={"rotation_range": 40.0, "horizontal_flip": True}, **MNIST)
+    assert [kind for kind, *_ in table(model)][:3] == ["reshape", "image_augmentation", "conv2d"]
+    assert model.image_augmentation_1.rotation_range == 40.0
+    pictures = {"image": torch.rand(3, 28, 28)}
+    assert not torch.equal(model(pictures)["digit"], model(pictures)["digit"])
+    model.eval()
+    assert torch.equal(model(pictures)["digit"], model(pictures)["digit"])
+
+
+def test_what_is_wrong_with_the_augmentation_is_told_with_the_rest():
+    with pytest.raises(ConfigError) as caught:
+        made(PETS, filters=[4], pooling=["max"] * 2, units=[8], augmentation={"rotation": 40, "cval": "black"})
+    problems = {p.path: p.hint for p in caught.value.problems}
+    assert set(problems) == {"architecture." + key for key in ("pooling", "augmentation.rotation", "augmentation.cval")}
+    assert "rotation_range" in problems["architecture.augmentation.rotation"]
+    with pytest.raises(ConfigError, match="image_augmentation_1: layer image_augmentation expects zoom_range"):
+        made(PETS, filters=[4], units=[8], augmentation={"zoom_range": [1.2, 0.8]})

@@ -102,7 +102,7 @@ def refused(data=None, **given) -> str:
 
 def test_wrong_arguments_are_told_by_the_familys_keys(tmp_path):
     assert "architecture.backbone: no block is called 'vgg_16' Did you mean 'vgg16'?" in refused(backbone="vgg_16")
-    unknown = "architecture.trainable_from: the block has no layer 'block5' Did you mean 'block5_conv"
+    unknown = "architecture.trainable_from: the block has no layer 'block5' Did you mean 'block5_pool'?"
     assert unknown in refused(trainable_from="block5")
     assert "architecture.augmentation.rotation: no such argument" in refused(augmentation={"rotation": 4})
     assert "architecture.weights: no such file: w.pth" in refused(weights="w.pth", preprocessing="tf")
@@ -114,7 +114,7 @@ def test_wrong_arguments_are_told_by_the_familys_keys(tmp_path):
 @pytest.mark.parametrize("shape", [(28, 28), (3, 50, 50), (50, 50, 1), (8192,)])
 def test_other_data_than_pictures_in_colour_are_refused(shape):
     data = DataSpec({"image": InputSpec(shape)}, {"animal": TargetSpec("binary", 2)})
-    assert "architecture.name: pretrained reads exactly one input, pictures in three colours" in refused(data)
+    assert "architecture.backbone: a backbone reads exactly one input, pictures in three colours" in refused(data)
 
 
 def test_pictures_that_are_too_small_are_refused():

@@ -61,7 +61,9 @@ def check(data, where):
         assert (image[:, 0, 0, 0].float() - torch.tensor([25.0 * n for n in numbers for _ in range(2)])).abs().max() < 4
         assert ((image[:, 0, 0, 2] > 128).float() == animal).all()
         files = data.extras["files"][part]
-        assert [int("".join(c for c in Path(f).name if c.isdigit())) for f in files] == [n for n in numbers for _ in "cd"]
+        assert [int("".join(c for c in Path(f).name if c.isdigit())) for f in files] == [
+            n for n in numbers for _ in "cd"
+        ]
     assert where in data.checksums
 
 
@@ -114,7 +116,9 @@ def test_what_is_missing_is_told(folder):
         file.unlink()
     for file in folder.rglob("Dog/7.jpg"):
         file.unlink()
-    with pytest.raises(DataError, match=r"1 pictures of a dog are missing, the first is number 7; there are 9, numbers 0 to 9"):
+    with pytest.raises(
+        DataError, match=r"1 pictures of a dog are missing, the first is number 7; there are 9, numbers 0 to 9"
+    ):
         build(path=str(folder)).load()
     for file in (*folder.rglob("dog.*.jpg"), *folder.rglob("Dog/*.jpg")):
         file.unlink()
@@ -157,7 +161,8 @@ def test_nearest_takes_pixels_as_they_are_and_bilinear_their_mean(tmp_path, cach
     stripes[:, ::2] = 200
     Image.fromarray(stripes).save(tmp_path / "stripes.png")
     nearest, bilinear = (
-        build(interpolation=how).encode(str(tmp_path / "stripes.png")).inputs["image"] for how in ("nearest", "bilinear")
+        build(interpolation=how).encode(str(tmp_path / "stripes.png")).inputs["image"]
+        for how in ("nearest", "bilinear")
     )
     assert set(nearest.unique().tolist()) <= {0, 200}
     assert torch.equal(nearest[0], torch.from_numpy(stripes[1::3, 1::3]))

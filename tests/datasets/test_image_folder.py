@@ -201,7 +201,7 @@ def test_a_bomb_is_refused_before_it_is_read(pictures, monkeypatch):
         paint(pictures / "red" / f"{name}.png", "red", (side, side))
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("read"), raising=True)
     for name in ("large", "larger"):
-        with pytest.raises(DataError, match="has more than 5,000 pixels: make it smaller"):
+        with pytest.raises(DataError, match="has more than 5,000 pixels"):
             build(pictures).encode(str(pictures / "red" / f"{name}.png"))
 
 
@@ -211,7 +211,7 @@ def test_unreadable_pictures_are_left_out_if_asked_for(pictures, caplog):
     gone = ["red/1.png", "green/3.png"]
     for name in gone:
         (pictures / name).write_bytes(b"nothing")
-    with pytest.raises(DataError, match="dataset.skip_unreadable=true"):
+    with pytest.raises(DataError, match=r"dataset\.skip_unreadable=true"):
         build(pictures).load()
     data = build(pictures, skip_unreadable=True).load()
     assert "2 of 30 pictures can't be read and are left out" in caplog.text

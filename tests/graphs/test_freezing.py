@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from dlrun.architectures import graph
 from dlrun.cli import main
 from dlrun.contracts import DataSpec, InputSpec, TargetSpec
+from dlrun.layers.batch_normalization import BatchNormalization
 
 BLOCK = {"layers": {
     "0": {"name": "conv_bn_relu", "filters": 4},
@@ -65,7 +66,7 @@ def test_frozen_batch_normalization_works_as_in_evaluation():
         pytest.param(("optimizer=rmsprop", "trainer.compile=always"), id="compiled", marks=pytest.mark.slow),
     ],
 )
-def test_nothing_frozen_moves_in_a_training(how, more, project):
+def test_nothing_frozen_moves_in_a_training(how, more, project, capsys):
     torch.manual_seed(0)
     first = {f"base.{n}": t.uniform_(0.5, 1.5) for n, t in built(how).base.state_dict().items()}
     save_file({n: t.contiguous() for n, t in first.items()}, "first.safetensors")
@@ -74,6 +75,7 @@ def test_nothing_frozen_moves_in_a_training(how, more, project):
              f"architecture.layers={_yaml(layers(how, weights='first.safetensors'))}",
              f"architecture.blocks={_yaml({'own': BLOCK})}"]  # fmt: skip
     assert main(words) == 0
+    assert "frozen tensors are what they were before training" in capsys.readouterr().err
     files = list(Path("runs").glob("*/*/checkpoints/*last.safetensors"))
     assert len(files) == (2 if "kfold" in str(more) else 1)
     for file in files:
@@ -87,3 +89,19 @@ def _yaml(node) -> str:
     if isinstance(node, dict):
         return "{" + ",".join(f"{k}: {_yaml(v)}" for k, v in node.items()) + "}"
     return str(node).lower() if isinstance(node, bool) else str(node)
+
+
+def test_what_moves_though_it_is_frozen_ends_the_run(project, monkeypatch, capsys):
+    """Such as a layer that knows nothing of `frozen`."""
+    forward = BatchNormalization.forward
+
+    def moving(self, inputs):
+        self.moving_mean.add_(0.1)
+        return forward(self, inputs)
+
+    monkeypatch.setattr(BatchNormalization, "forward", moving)
+    words = ["train", "dataset=shapes", "dataset.size=12", "dataset.classes=3", "dataset.n=60", "trainer.epochs=1",
+             "architecture=graph", f"architecture.layers={_yaml(layers('false'))}",
+             f"architecture.blocks={_yaml({'own': BLOCK})}"]  # fmt: skip
+    assert main(words) == 4
+    assert "tensors that are frozen have moved in training" in capsys.readouterr().err

@@ -61,5 +61,12 @@ CASES = {
     "spatial_dropout2d": [same(PICTURE, rate=0.4), same(PICTURE, rate=0.0)],
     "gaussian_noise": [same(SEQUENCE, stddev=0.3), same(MASKED, stddev=0.1), same(VECTOR, stddev=0.0)],
     "gaussian_dropout": [same(SEQUENCE, rate=0.3), same(MASKED, rate=0.1), same(VECTOR, rate=0.0)],
+    "image_augmentation": [
+        same(PICTURE),
+        same(PICTURE, rotation_range=40, width_shift_range=0.2, height_shift_range=0.2, shear_range=20, zoom_range=0.2),
+        same(PICTURE, horizontal_flip=True, vertical_flip=True),
+        same(PICTURE, rotation_range=90, shear_range=1.0, shear_unit="radians", fill_mode="reflect"),
+        same(PICTURE, zoom_range=[0.5, 3.0], fill_mode="constant", cval=-1.0, interpolation="nearest"),
+    ],
     "alpha_dropout": [same(SEQUENCE, rate=0.3), same(MASKED, rate=0.1), same(VECTOR, rate=0.0)],
 }
