@@ -55,7 +55,9 @@ def of_backbone(name: str, weights: str, preprocessing: str, classes: bool, devi
     if classes and top is None:
         known = [other for other in library.names() if library.get(other).top]
         raise ConfigError(Problem("backbone", f"the classes of '{name}' are not known", available(known)))
-    files = top.imagenet if classes and top else block.imagenet
+    whole = top.imagenet if top else ()
+    # A file of the whole net serves for its convolutions, too.
+    files = whole if classes else (*block.imagenet, *(one for one in whole if one not in block.imagenet))
     file, mode = _chosen(weights, preprocessing, files)
     size = top.size if top else 224
     read_as = {"mode": "none", "white": 1 / 255} if mode == RAW else {"mode": mode}
