@@ -23,13 +23,18 @@ FLAG_VALUES = {
 KEYS = {
     "evaluate": ["run=", "weights=", "split=", "device=", "runs_dir="],
     "predict": ["run=", "input=", "rows=", "n=", "mistakes=", "weights=", "split=", "device=", "runs_dir="],
+    "explain": ["run=", "backbone=", "method=", "image=", "layer=", "channels=", "class=", "top=", "score=", "steps=",
+                "step_size=", "size=", "seed=", "input=", "target=", "weights=", "preprocessing=", "split=", "out=",
+                "device=", "runs_dir="],
     "runs": ["task=", "state=", "data=", "seed=", "where=", "last=", "sort=", "columns=", "format=", "runs_dir="],
     "compare": ["metric=", "split=", "skip=", "smooth=", "all=", "output=", "runs_dir="],
     "reproduce": ["seeds=", "write=", "strict=", "runs_dir="],
-}
+}  # fmt: skip
 COMMAND_VALUES = {
     "runs": {"state": ["finished", "running", "failed", "preempted", "dead", "unknown"], "data": ["real", "sample"],
              "format": ["table", "csv", "json"]},
+    "explain": {"score": ["probability", "logit"], "weights": ["last", "best", "imagenet", "none"],
+                "preprocessing": ["auto", "caffe", "torch", "tf", "none", "raw"]},
     "compare": {"split": ["val", "train"], "all": ["true", "false"]},
     "reproduce": {"write": ["true", "false"], "strict": ["true", "false"]},
 }  # fmt: skip
@@ -47,7 +52,7 @@ VALUES = {
 LISTS = ("state", "data", "metric", "columns")
 """Keys of commands that take several values, with commas."""
 
-FILES = ("input", "output", "mistakes", "preview", "runs_dir", "dataset.path", "architecture.weights")
+FILES = ("input", "image", "out", "output", "mistakes", "preview", "runs_dir", "dataset.path", "architecture.weights")
 BOOLEANS = ("rerun", "trainer.plots", "evaluation.test", "evaluation.shuffle", "evaluation.stratify")
 
 
@@ -104,6 +109,8 @@ def _values(command: str, key: str, value: str, runs_dir: Path) -> list[str]:
         return _paths(f"{key}=", value, folders=key == "runs_dir")
     known = ["true", "false"] if key in BOOLEANS else VALUES.get(key, [])
     known = COMMAND_VALUES.get(command, {}).get(key, known)
+    if command == "explain" and key in ("method", "backbone"):
+        known = registry.names("method") if key == "method" else _backbones()
     if command == "compare" and key == "metric":
         known = completing_runs.metrics(runs_dir)
     if command == "runs" and key in ("sort", "columns"):
@@ -112,6 +119,11 @@ def _values(command: str, key: str, value: str, runs_dir: Path) -> list[str]:
     if command in ("runs", "compare") and key in LISTS:
         return _listed(f"{key}=", value, known)
     return _starting([f"{key}={v}" for v in known], f"{key}={value}")
+
+
+def _backbones() -> list[str]:
+    """The blocks that have weights of ImageNet."""
+    return [name for name, file in registry.blocks().items() if "\nimagenet:" in file.read_text(encoding="utf-8")]
 
 
 def _listed(head: str, value: str, known: list[str]) -> list[str]:

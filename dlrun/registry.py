@@ -38,8 +38,9 @@ PACKAGES = {
 }
 """Config group -> package of `dlrun/` that holds its files."""
 
-EVERY = {**PACKAGES, "layer": "layers"}
-"""Layers have names, too, but no group in the configuration: they stand inside an architecture."""
+EVERY = {**PACKAGES, "layer": "layers", "method": "explaining"}
+"""Layers have names, too, but no group in the configuration: they stand inside an architecture. Nor have methods, which
+`dlrun explain` names."""
 
 BLOCKS = "blocks"
 """Folder of `dlrun/` and of plugins for graphs to be used like layers: YAML, not code."""

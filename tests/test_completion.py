@@ -75,7 +75,7 @@ def test_every_command_group_task_and_option_is_offered(project):
     assert candidates("dlrun list ") == GROUPS
     words = candidates("dlrun train ")
     for group in GROUPS:
-        if group in ("layer", "block"):  # they stand inside an architecture: no word of the command line chooses one
+        if group in ("layer", "block", "method"):  # in an architecture, of another command: no word chooses one
             continue
         assert f"{group}=" in words
         options = [f"{group}={name}" for name in entries(group, [HERE / "configs", HERE.parent / "configs"])]

@@ -145,7 +145,8 @@ class Dataset(Protocol):
     """What `build` of a file in `datasets/` returns; making one reads nothing.
 
     A dataset whose files are not pinned has one attribute more, `fingerprint`, a text that changes with their
-    content: it enters the signature, so that a run on changed data is another run.
+    content: it enters the signature, so that a run on changed data is another run. One that does not simply stretch
+    a picture to the size of the input, but pads or cuts it, says `stretched = False`.
     """
 
     spec: DataSpec

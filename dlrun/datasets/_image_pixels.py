@@ -58,9 +58,9 @@ def shape(size: tuple[int, int], color: Color) -> tuple[int, ...]:
 
 
 def decode(
-    source: Path | IO[bytes], size: tuple[int, int], color: Color, interpolation: Interpolation = "bilinear"
+    source: Path | IO[bytes], size: tuple[int, int] | None, color: Color, interpolation: Interpolation = "bilinear"
 ) -> np.ndarray:
-    """uint8 of `shape`. size: height, width; the picture is stretched to it, as in Keras.
+    """uint8 of `shape`. size: height, width; the picture is stretched to it, as in Keras; None for its own.
 
     Any number of colours becomes three or grey, 16 bits become 8, what is transparent becomes white, of several frames
     the first is taken. Raises OSError or ValueError where it can't be read.
@@ -71,7 +71,7 @@ def decode(
         warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # what it warns of is refused here
         with Image.open(source) as opened:
             _refuse_huge(opened.size, Image.MAX_IMAGE_PIXELS)
-            if interpolation == "bilinear":
+            if size and interpolation == "bilinear":
                 opened.draft("RGB" if color == "rgb" else "L", size[::-1])  # a JPEG in a size that is near is faster
             plain = _plain(ImageOps.exif_transpose(opened), opened.format or "", "RGB" if color == "rgb" else "L")
     except Image.DecompressionBombError:
@@ -82,6 +82,8 @@ def decode(
         if isinstance(error, OSError) and error.strerror:
             raise
         raise ValueError("it is no picture that can be read") from None
+    if size is None:
+        return np.asarray(plain)
     how = Image.Resampling.NEAREST if interpolation == "nearest" else Image.Resampling.BILINEAR
     return np.asarray(plain.resize(size[::-1], how))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ class Mnist:
 
     source: Source
     spec: DataSpec = SPEC
+    stretched: ClassVar[bool] = False
     _resolved: Literal["real", "sample"] | None = field(default=None, init=False)
 
     def resolve_source(self) -> Literal["real", "sample"]:

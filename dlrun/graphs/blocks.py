@@ -12,14 +12,25 @@ from dlrun import registry
 from dlrun.errors import ConfigError, Problem, available, nearest
 from dlrun.graphs import nodes, pretrained
 
-KEYS = ("parameters", "inputs", "layers", "outputs", "imagenet")
+KEYS = ("parameters", "inputs", "layers", "outputs", "imagenet", "top")
+TOP_KEYS = ("size", "layers", "imagenet")
+
+
+@dataclass(frozen=True)
+class Top:
+    """What makes a block the whole net that its weights are of: layers that follow it, which give the probability of
+    each class. size: pixels of height and width of the pictures. imagenet: files that have weights of both."""
+
+    size: int
+    layers: Any
+    imagenet: tuple[pretrained.Pinned, ...]
 
 
 @dataclass(frozen=True)
 class Block:
     """A graph to be filled in. parameters: with their defaults, None for those that must be given. inputs: what its
     layers call what they are given. outputs: nodes, one or more; none for the last. imagenet: files of weights, where
-    there are any. path: where it stands."""
+    there are any; top: what the weights know beside it. path: where it stands."""
 
     name: str
     path: str
@@ -28,6 +39,7 @@ class Block:
     layers: Any
     outputs: tuple[str, ...]
     imagenet: tuple[pretrained.Pinned, ...] = ()
+    top: Top | None = None
 
     def filled(self, arguments: Mapping[str, Any], path: str) -> Any:
         """Its layers with `$parameter` replaced by values. path: of the node that uses it. Raises ConfigError."""
@@ -127,7 +139,17 @@ def _block(name: str, written: Any, path: str) -> Block:
         if key in ("name", *nodes.KEYS)
     ]
     files = pretrained.pinned(written.get("imagenet", []), f"{path}.imagenet", problems)
+    top = _top(written["top"], files, f"{path}.top", problems) if "top" in written else None
     if problems:
         raise ConfigError(problems)
     plain = {str(key): value for key, value in parameters.items()}
-    return Block(name, path, plain, names["inputs"], written["layers"], names["outputs"], files)
+    return Block(name, path, plain, names["inputs"], written["layers"], names["outputs"], files, top)
+
+
+def _top(written: Any, files: tuple[pretrained.Pinned, ...], path: str, problems: list[Problem]) -> Top | None:
+    """files: those of the block, which are the top's, too, where it names no others."""
+    if not isinstance(written, Mapping) or not {"size", "layers"} <= set(written) <= set(TOP_KEYS):
+        problems.append(Problem(path, f"expected size and layers, received {written!r}", available(TOP_KEYS)))
+        return None
+    own = pretrained.pinned(written["imagenet"], f"{path}.imagenet", problems) if "imagenet" in written else files
+    return Top(int(written["size"]), written["layers"], own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dlrun.errors import ConfigError, Problem, nearest
+from dlrun.graphs.network import Network
 from dlrun.graphs.weight_files import checksum, find, read
 from dlrun.layers.dense import Dense
 
@@ -118,7 +120,10 @@ def _in_order(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str
     for (mine, tensors), its in zip(ours.items(), names, strict=False):
         for last, tensor in tensors.items():
             there = theirs[its].get(THEIRS.get(last, last))
-            if there is not None and _turned(model, f"{mine}.{last}", there).shape == tensor.shape:
+            if there is None:
+                continue
+            there = _turned(model, f"{mine}.{last}", there)
+            if there.shape == tensor.shape:
                 paired[f"{mine}.{last}"] = f"{its}.{THEIRS.get(last, last)}", there
     return paired if len(ours) == len(names) and len(paired) == len(wanted) == len(given) else {}
 
@@ -132,10 +137,32 @@ def _layers(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _turned(model: nn.Module, name: str, tensor: Tensor) -> Tensor:
-    """torch's kernel of a dense layer in our layout."""
+    """torch's kernel of a dense layer in our layout. Flattened maps that it reads have their channels first."""
     layer, _, last = name.rpartition(".")
-    dense = last == "kernel" and isinstance(model.get_submodule(layer), Dense) and tensor.ndim == 2
-    return tensor.T if dense else tensor
+    if last != "kernel" or not isinstance(model.get_submodule(layer), Dense) or tensor.ndim != 2:
+        return tensor
+    maps = _flattened(model, layer)
+    if maps and tensor.shape[1] == math.prod(maps):
+        height, width, channels = maps
+        tensor = tensor.reshape(-1, channels, height, width).permute(0, 2, 3, 1).flatten(1)
+    return tensor.T
+
+
+def _flattened(model: nn.Module, layer: str) -> tuple[int, ...]:
+    """Height, width and channels of the maps that a layer of a graph reads as one vector; nothing where it does not."""
+    owner, _, name = layer.rpartition(".")
+    network = model.get_submodule(owner)
+    if not isinstance(network, Network):
+        return ()
+    nodes = {node.name: node for node in network.nodes}
+    node = nodes.get(nodes[name].reads[0])
+    while node is not None and node.kind == "dropout":
+        node = nodes.get(node.reads[0])
+    if node is None or node.kind != "flatten":
+        return ()
+    before = node.reads[0]
+    outputs = nodes[before].outputs if before in nodes else [network.inputs[before]] if before in network.inputs else []
+    return outputs[0].shape if len(outputs) == 1 and len(outputs[0].shape) == 3 else ()
 
 
 def _theirs(name: str) -> str:

@@ -36,6 +36,8 @@ def torchs(model: nn.Module) -> dict[str, torch.Tensor]:
         layer, _, last = name.replace("head_1", "head.1").rpartition(".")
         if last != "key":
             dense = last == "kernel" and tensor.ndim == 2
+            if layer == "head.1" and dense:  # flattened maps of 6 x 6 x 6, channels first
+                tensor = tensor.reshape(6, 6, 6, -1).permute(2, 0, 1, 3).flatten(0, 2)
             state[f"{layer}.{names.get(last, last)}"] = (tensor.T if dense else tensor).contiguous()
     return state
 
@@ -155,3 +157,29 @@ def test_other_weights_are_another_run(project, capsys):
         save_file({name: torch.full(shape, value) for name, shape in shapes.items()}, "w.safetensors")
         assert main(words) == 0
     assert len(list((project / "runs" / "points_2d_graph").iterdir())) == 2
+
+
+def test_flattened_maps_of_torch_have_their_channels_first(tmp_path):
+    """A net of torch with a dense layer on maps that are no squares, and another that reads a vector."""
+    torch.manual_seed(0)
+    theirs = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Dropout(), nn.Linear(6 * 5 * 4, 7), nn.Linear(7, 5))
+    file = saved(theirs.state_dict(), tmp_path / "w.pth", torch_file=True)
+    spec = DataSpec({"x": InputSpec((8, 7, 3))}, {"y": TargetSpec("multiclass", 5)})
+    layers = {"0": {"name": "conv2d", "filters": 4, "kernel_size": 3}, "flat": "flatten",
+              "drop": {"name": "dropout", "rate": 0.5}, "3": {"name": "dense", "units": 7}, "4": "output"}  # fmt: skip
+    ours = graph.build(spec, layers=layers, weights=file).eval()
+    x = torch.randn(2, 8, 7, 3)
+    torch.testing.assert_close(ours({"x": x})["y_logits"], theirs.eval()(x.permute(0, 3, 1, 2)))
+
+
+def test_dense_layers_in_their_order_are_turned(tmp_path):
+    """A block under other names, one of whose kernels is a square."""
+    torch.manual_seed(0)
+    theirs = nn.Sequential(nn.Flatten(), nn.Linear(4 * 3 * 2, 6), nn.Linear(6, 6))
+    torch.save({f"classifier.{n}": t for n, t in theirs.state_dict().items()}, tmp_path / "w.pth")
+    spec = DataSpec({"x": InputSpec((4, 3, 2))}, {"y": TargetSpec("multiclass", 6)})
+    dense = {"name": "dense", "units": 6}
+    blocks = {"top": {"layers": {"flat": "flatten", "fc1": dense, "fc2": dense}}}
+    ours = graph.build(spec, layers={"top": {"name": "top", "weights": str(tmp_path / "w.pth")}}, blocks=blocks)
+    x = torch.randn(2, 4, 3, 2)
+    torch.testing.assert_close(ours({"x": x})["y_logits"], theirs(x.permute(0, 3, 1, 2)))
