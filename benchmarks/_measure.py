@@ -122,7 +122,7 @@ def short(value: float) -> str:
 
 
 class Usage(NamedTuple):
-    """What a process took: seconds of the clock, and of all CPU cores; peak memory (resident set) in GB of 1e9 bytes."""
+    """What a process took: seconds, CPU seconds of all threads, peak memory (resident set) in GB of 1e9 bytes."""
 
     seconds: float
     cpu_seconds: float
