@@ -15,7 +15,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PEERS = Path(__file__).parent / "peers"
 DLRUN = [sys.executable, "-m", "dlrun"]
@@ -74,7 +74,7 @@ class Contender:
         assert self.process.stdin
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        return wait_for(self.process)
+        return wait_for(self.process, time.perf_counter()).peak_gb
 
 
 def in_turns(contenders: list[Contender], rounds: int, epochs: int = 1) -> dict[str, Any]:
@@ -121,21 +121,27 @@ def short(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
-def timed(command: list[str], folder: str, **environment: str) -> tuple[float, float]:
-    """Seconds and peak memory in GB of a command, as seen from outside; what it printed is for `said`. Raises
-    RuntimeError when it fails."""
+class Usage(NamedTuple):
+    """What a process took: seconds, CPU seconds of all threads, peak memory (resident set) in GB of 1e9 bytes."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_gb: float
+
+
+def timed(command: list[str], folder: str, **environment: str) -> Usage:
+    """What a command takes, as seen from outside; what it printed is for `said`. Raises RuntimeError when it fails."""
     log, out = Path(folder) / "command.log", Path(folder) / "command.out"
     began = time.perf_counter()
     with log.open("w") as errors, out.open("w") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=errors, cwd=folder, env={**os.environ, **environment}
         )  # fmt: skip
-        peak = wait_for(process)
-    seconds = time.perf_counter() - began
+        usage = wait_for(process, began)
     if process.returncode:
         words = (out.read_text() + log.read_text())[-2000:]
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{words}")
-    return seconds, peak
+    return usage
 
 
 def said(folder: str) -> dict[str, Any]:
@@ -144,8 +150,10 @@ def said(folder: str) -> dict[str, Any]:
     return figures
 
 
-def wait_for(process: subprocess.Popen[Any]) -> float:
-    """Wait for a child; returns its peak memory (resident set) in GB of 1e9 bytes."""
+def wait_for(process: subprocess.Popen[Any], began: float) -> Usage:
+    """Wait for a child that began at a `time.perf_counter()`."""
     _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Usage(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e9)

@@ -107,7 +107,7 @@ def _peer(peer: Peer, size: Size, epochs: int, python: str) -> Figures:
     numbers = [str(n) for n in (size.folds, size.repeats, epochs)]
     with tempfile.TemporaryDirectory() as folder:
         command = [python if peer.needs else sys.executable, str(PEERS / script), *numbers, *words]
-        seconds, peak = timed(command, folder)
+        seconds, _, peak = timed(command, folder)
         return {"seconds": seconds, "peak_gb": peak, **said(folder)}
 
 
@@ -133,7 +133,7 @@ def _dlrun(size: Size) -> tuple[Figures, Figures]:
 
 def _command(size: Size, cache: str) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
-        seconds, peak = timed([*DLRUN, "train", *size.words, "trainer.plots=false"], folder, DLRUN_CACHE=cache)
+        seconds, _, peak = timed([*DLRUN, "train", *size.words, "trainer.plots=false"], folder, DLRUN_CACHE=cache)
         (path,) = Path(folder).glob("runs/*/*/summary.json")
         summary = json.loads(path.read_text())
     own = {f"own_{key}": summary[key] for key in ("seconds", "seconds_per_epoch")}

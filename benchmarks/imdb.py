@@ -16,7 +16,7 @@ def run(rounds: int, keras: str | None) -> Result:
     """Memory, predictions, and epochs in turns."""
     result = Result()
     with tempfile.TemporaryDirectory() as folder:
-        _, peak = timed([*DLRUN, "train", *WORDS, "trainer.epochs=4"], folder)
+        peak = timed([*DLRUN, "train", *WORDS, "trainer.epochs=4"], folder).peak_gb
         difference = _difference(folder)
         contenders = [
             Contender("dlrun", ["dlrun_train.py", *WORDS], folder),

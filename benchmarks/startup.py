@@ -35,7 +35,7 @@ def run(rounds: int) -> Result:
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(rounds):
             for name, command in commands.items():
-                times[name].append(timed(command, folder)[0])
+                times[name].append(timed(command, folder).seconds)
     result.raw = dict(times)
     for name in ("dlrun --help", "dlrun list task"):
         share = [a / b for a, b in zip(times[name], times["import hydra"], strict=True)]

@@ -23,17 +23,18 @@ def run(rounds: int) -> Result:
     rates = [f"{rate:.3g}" for rate in np.geomspace(1e-4, 1e-2, RATES)]
     jobs, seeds = RATES * SEEDS, ",".join(map(str, range(SEEDS)))
     together, apart, commands, raw = [], [], [], []
+    cpu: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory() as cache:
         _sweep(["hydra/launcher=stacked", f"optimizer.lr={','.join(rates)}", f"seed={seeds}"], cache)  # fills the cache
         for _ in range(rounds):
             stacked = _sweep(["hydra/launcher=stacked", f"optimizer.lr={','.join(rates)}", f"seed={seeds}"], cache)
             few = _sweep([f"optimizer.lr={','.join(rates[:PART])}", "seed=0"], cache)
             more = _sweep([f"optimizer.lr={','.join(rates[:PART])}", f"seed={seeds}"], cache)
-            each = (more["seconds"] - few["seconds"]) / (PART * (SEEDS - 1))
             single = _command([f"optimizer.lr={rates[0]}", "seed=0"], cache)
             commands.append(jobs * single["seconds"])
             together.append(stacked["seconds"])
-            apart.append(more["seconds"] + each * (jobs - PART * SEEDS))
+            apart.append(_scaled(few, more, "seconds", jobs))
+            cpu.append((stacked["cpu_seconds"], _scaled(few, more, "cpu_seconds", jobs)))
             raw.append({"stacked": stacked, "parts": [few, more], "single": single})
     what = f"imdb_dense, {RATES} learning rates x {SEEDS} seeds: `hydra/launcher=stacked` against"
     peaks = f"{raw[-1]['stacked']['peak_gb']:.2f} GB against {raw[-1]['parts'][-1]['peak_gb']:.2f} GB"
@@ -52,7 +53,21 @@ def run(rounds: int) -> Result:
                 statistics.median(factor) >= least if least else None,
             )
         )
+    ours, theirs = zip(*cpu, strict=True)
+    rows.append(
+        Row(
+            f"{what} one after another, in seconds of CPU",
+            f"{spread(list(ours), ' s')} against {spread(list(theirs), ' s')}",
+            f"{spread([b / a for a, b in cpu])} x less",
+        )
+    )
     return Result(rows, {"rounds": raw})
+
+
+def _scaled(few: dict[str, Any], more: dict[str, Any], key: str, jobs: int) -> float:
+    """What all jobs one after another would take, from a part of them and that part with every seed."""
+    each = (more[key] - few[key]) / (more["jobs"] - few["jobs"])
+    return float(more[key] + each * (jobs - more["jobs"]))
 
 
 def _sweep(words: list[str], cache: str) -> dict[str, Any]:
@@ -62,7 +77,7 @@ def _sweep(words: list[str], cache: str) -> dict[str, Any]:
 def _command(words: list[str], cache: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         command = [*DLRUN, "train", "task=imdb_dense", "trainer.plots=false", *words]
-        seconds, peak = timed(command, folder, DLRUN_CACHE=cache)
+        usage = timed(command, folder, DLRUN_CACHE=cache)
         done = [json.loads(path.read_text()) for path in Path(folder).glob("runs/*/*/summary.json")]
     best = max(summary["metrics"]["val"]["accuracy"]["best"] for summary in done)
-    return {"seconds": seconds, "peak_gb": peak, "jobs": len(done), "best_accuracy": best}
+    return {**usage._asdict(), "jobs": len(done), "best_accuracy": best}

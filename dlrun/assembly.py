@@ -35,11 +35,13 @@ from dlrun.standardizing import standardized
 
 @dataclass
 class Parts:
-    """The built components of a run. model: from a seed to a model with its first weights. content: a text that changes
-    with what the model reads from files."""
+    """The built components of a run. model: from a seed to a model with its first weights. probe: one on the meta
+    device, for whoever asks about layers and shapes. content: a text that changes with what the model reads from files.
+    """
 
     dataset: Dataset
     model: Callable[[int], nn.Module]
+    probe: nn.Module
     loss: AnyLoss
     metrics: dict[str, AnyMetric]
     tables: dict[str, TableMetric]
@@ -105,7 +107,7 @@ def assemble(config: RunConfig) -> Parts:
             built: nn.Module = registry.load("architecture", config.architecture.name)(spec, **config.architecture.args)
         return standardized(built, spec)
 
-    probe = None
+    probe: Any = None
     if config.architecture:
         with torch.device("meta"):
             probe = builder.attempt("architecture", model, 0)
@@ -135,7 +137,7 @@ def assemble(config: RunConfig) -> Parts:
         raise ConfigError(problems)
     make_step = registry.load("step", config.step.name)
     return Parts(
-        dataset, model, loss,
+        dataset, model, probe, loss,
         {name: m for name, m in metrics.items() if not isinstance(m, TableMetric)},
         {name: m for name, m in metrics.items() if isinstance(m, TableMetric)},
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,

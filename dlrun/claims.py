@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def read(folder: Path) -> Experiment:
     """An experiment's YAML. Raises ConfigError with everything wrong in it."""
     file = folder / "experiment.yaml"
     try:
-        found = Experiment.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        found = _parsed(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise ConfigError(Problem("", " ".join(str(error).split()), origin=str(file))) from None
     except ValidationError as error:
@@ -99,6 +100,12 @@ def read(folder: Path) -> Experiment:
         hint = f"{nearest(found.demo, demos())} {available(demos())}".strip()
         raise ConfigError(Problem("demo", f"no demo is called '{found.demo}'", hint, str(file)))
     return found
+
+
+@cache
+def _parsed(text: str) -> Experiment:
+    """Kept, because each job of a sweep is compared with the same claims."""
+    return Experiment.model_validate(yaml.safe_load(text))
 
 
 def compare(task: str, overrides: list[str], source: str, metrics: dict[str, Any]) -> list[dict[str, Any]]:

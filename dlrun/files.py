@@ -15,8 +15,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A side file to write to; it takes the place of `path` when the block ends, and goes when it fails.
+def writing(path: Path, lasting: bool = True) -> Iterator[Path]:
+    """A side file to write to; it takes the place of `path` when the block ends, and goes when it fails. lasting: it is
+    on the disk before that, so that not even a power cut loses both.
 
     Raises RunError when the file can't be written; what was at `path` before is still there.
     """
@@ -24,8 +25,9 @@ def writing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
+        if lasting:
+            with aside.open("rb+") as file:
+                os.fsync(file.fileno())
         os.replace(aside, path)
     except (OSError, RuntimeError) as error:
         # torch.save makes a RuntimeError of the file's own error, which says what is the matter.
@@ -45,9 +47,9 @@ def remove_side_files(folder: Path) -> None:
             path.unlink()
 
 
-def write_text(path: Path, text: str) -> None:
-    """A whole text file, at once."""
-    with writing(path) as aside:
+def write_text(path: Path, text: str, lasting: bool = True) -> None:
+    """A whole text file, at once. lasting: as in `writing`."""
+    with writing(path, lasting) as aside:
         aside.write_text(text, encoding="utf-8")
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from dlrun import device as devices
@@ -40,17 +39,15 @@ Result = dict[str, Any] | DlrunError
 def kind(config: RunConfig, parts: Parts) -> str | None:
     """What runs that can be trained as one have in common, as a text; None for one that can't."""
     rule, evaluation = parts.optimizer.rule, parts.evaluation
-    with torch.device("meta"):
-        model = parts.model(0)
     follows_one = parts.schedule().unstackable and evaluation.folds * evaluation.n_repeats > 1
     if rule is None or evaluation.stack == "never" or follows_one:
         return None
-    if why_not(model, {"optimizer": parts.optimizer.unstackable}):
+    if why_not(parts.probe, {"optimizer": parts.optimizer.unstackable}):
         return None
     plain = config.to_dict()
     rest = {key: value for key, value in plain.items() if key not in APART}
     optimizer = {key: value for key, value in plain["optimizer"].items() if key not in rule.numbers}
-    return json.dumps([rest, optimizer, sorted(rule.numbers), structure(model)], sort_keys=True, default=str)
+    return json.dumps([rest, optimizer, sorted(rule.numbers), structure(parts.probe)], sort_keys=True, default=str)
 
 
 def structure(model: nn.Module) -> list[Any]:

@@ -13,10 +13,10 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, get_type_hints
 
 import yaml
@@ -128,14 +128,17 @@ def load(group: str, name: str) -> Callable[..., Any]:
     return module.build
 
 
-def arguments(build: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:
+@functools.cache
+def arguments(build: Callable[..., Any]) -> Mapping[str, tuple[Any, Any]]:
     """Keyword-only parameters of a `build` function: name -> (type, default or `...`)."""
     hints = get_type_hints(build, include_extras=True)
-    return {
-        p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default)
-        for p in inspect.signature(build).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
-    }
+    return MappingProxyType(
+        {
+            p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default)
+            for p in inspect.signature(build).parameters.values()
+            if p.kind is p.KEYWORD_ONLY
+        }
+    )
 
 
 def written(group: str, name: str) -> dict[str, Any]:
@@ -148,8 +151,20 @@ def written(group: str, name: str) -> dict[str, Any]:
 
 def _files(group: str) -> dict[str, Path]:
     package = EVERY[group]
-    folders = [HERE / package, *(d / package for d in _plugin_dirs)]
-    return {f.stem: f for folder in folders for f in folder.glob("*.py") if not f.stem.startswith("_")}
+    found = dict(_own_files(package))
+    for folder in _plugin_dirs:
+        found |= _listed(folder / package)
+    return found
+
+
+@functools.cache
+def _own_files(package: str) -> dict[str, Path]:
+    """Ours are listed once: a run asks a hundred times, and a sweep that often for each job."""
+    return _listed(HERE / package)
+
+
+def _listed(folder: Path) -> dict[str, Path]:
+    return {f.stem: f for f in folder.glob("*.py") if not f.stem.startswith("_")}
 
 
 @functools.cache

@@ -113,7 +113,8 @@ class RunFolder:
         self._beat = time.monotonic()
         status = {"state": state, "pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time(), **more}
         try:
-            write_text(self.status, json.dumps(status) + "\n")
+            # A heartbeat is of no use after a power cut, and a sweep has one for each of its runs.
+            write_text(self.status, json.dumps(status) + "\n", lasting=state != "running")
         except Exception as error:
             log.warning("%s", error)
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import numpy as np
-import torch
 
 from dlrun.assembly import Parts
 from dlrun.claims import compare
@@ -30,8 +29,7 @@ def make(
     """Everything about a finished run that fits in a few numbers."""
     rows = folder.read_rows()
     metrics: dict[str, Any] = {"val": validation(rows, parts.metrics), "test": tested or {}}
-    with torch.device("meta"):
-        sizes = [(p.numel(), p.requires_grad) for p in parts.model(0).parameters()]
+    sizes = [(p.numel(), p.requires_grad) for p in parts.probe.parameters()]
     return {
         "task": config.task,
         "signature": folder.path.name,

@@ -86,6 +86,12 @@ def test_infinite_bounds_may_be_written_out(tmp_path):
     assert read(tmp_path).claims[0].high == math.inf
 
 
+def test_a_changed_experiment_is_read_anew(tmp_path):
+    for question in ("first", "second"):
+        (tmp_path / "experiment.yaml").write_text(f"question: {question}\n")
+        assert read(tmp_path).question == question
+
+
 def test_everything_wrong_in_an_experiment_is_told_at_once(tmp_path):
     text = "question: q\nseeds: []\nclaims:\n- {claim: c, metrik: m, low: x}\n"
     (tmp_path / "experiment.yaml").write_text(text)

@@ -256,6 +256,13 @@ def test_own_names_are_listed_with_their_one_line(mine, capsys):
     assert "hinge\tHinge loss, as in support vector machines." in capsys.readouterr().out
 
 
+def test_a_file_that_comes_later_is_found(mine, capsys):
+    assert main(["list", "loss", "--plugins", "mine"]) == 0
+    write(mine, "losses/later.py", '"""Later."""\ndef build(*, margin: float = 1.0): ...\n')
+    assert "later" in registry.names("loss")
+    assert dict(registry.arguments(registry.load("loss", "later"))) == {"margin": (float, 1.0)}
+
+
 def test_own_parts_go_with_a_task_from_config_dir_and_with_words(mine, capsys):
     recipes = mine.parent / "recipes"
     (recipes / "task").mkdir(parents=True)

@@ -232,6 +232,16 @@ def test_moving_aside_holds_the_lock(tmp_path: Path) -> None:
     one.unlock()
 
 
+def test_all_but_heartbeats_reach_the_disk_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    folder = RunFolder(tmp_path)
+    folder.write_status("running")
+    assert not synced
+    folder.write_status("finished")
+    assert len(synced) == 1
+
+
 def test_dead_is_running_without_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = RunFolder(tmp_path)
     assert folder.read_status() == {}

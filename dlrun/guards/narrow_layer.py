@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from dlrun.architectures.graph import GraphModel
 from dlrun.guarding import Context
 
@@ -23,8 +21,7 @@ class NarrowLayer:
             ((target.classes, name) for name, target in targets if target.problem in ("multiclass", "multilabel")),
             default=(0, ""),
         )
-        with torch.device("meta"):
-            graphs = [m for m in context.parts.model(0).modules() if isinstance(m, GraphModel)]
+        graphs = [m for m in context.parts.probe.modules() if isinstance(m, GraphModel)]
         widths: dict[str, int] = {
             f"{node.name} ({node.kind})": node.outputs[0].size
             for graph in graphs
