@@ -104,7 +104,7 @@ class Run:
         of_classes = [name for name, target in known.items() if target.problem in ("binary", "multiclass")]
         targets = data.train.targets[[*of_classes, *known][0]].numpy()
         scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
-        return self.parts.evaluation.splits(targets, self.config.seed, scale)
+        return self.parts.evaluation.splits(targets, self.config.seed, scale, data.validation)
 
     def fit_job(self, splits: list[Split]) -> Job:
         """The stage fit of some splits."""

@@ -18,7 +18,9 @@ from dlrun.contracts.data import (
     Problem,
     Rows,
     Split,
+    Stored,
     TargetSpec,
+    Windows,
 )
 from dlrun.contracts.judging import Baseline, Evaluation, Guard
 from dlrun.contracts.learning import (
@@ -63,7 +65,9 @@ __all__ = [
     "Schedule",
     "Split",
     "Step",
+    "Stored",
     "SumOfLosses",
     "TableMetric",
     "TargetSpec",
+    "Windows",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 Problem = Literal["binary", "multiclass", "multilabel", "regression", "bounded_regression"]
@@ -25,7 +26,9 @@ class InputSpec:
     standardize: subtract the mean and divide by the standard deviation of each number of a row, as a first
         layer of the model (`standardizing.py`); a missing value (NaN) becomes 0, the mean. `train` takes both
         from the training rows of each split, `pool` from all rows but the test set's (the book's way, 3.6.2).
-    names: of the numbers of a row, where they have names: columns of a table.
+    names: of the numbers of a row, where they have names: columns of a table, channels of a series.
+    series: a row, [steps, channels], is a window into a series and at rest one of `Windows`; then `standardize` is
+        channel by channel, over the rows of the series and not over windows, in which each stands many times.
     """
 
     shape: tuple[int, ...]
@@ -34,6 +37,7 @@ class InputSpec:
     standardize: Literal["no", "train", "pool"] = "no"
     names: tuple[str, ...] = ()
     vocabulary: int = 0
+    series: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class TargetSpec:
     labels: the classes' names, where there are any. unit: of a regression target, such as `k$`.
     standardize: of a regression target: the model's last layer learns it less its mean, divided by its standard
         deviation, of the rows that `InputSpec.standardize` says, and gives it back in its own unit.
+    channel: of a regression target that is a later value of a series: the input, and which of its channels. Mean and
+        deviation are then those of the channel.
     """
 
     problem: Problem
@@ -54,6 +60,7 @@ class TargetSpec:
     labels: tuple[str, ...] = ()
     unit: str = ""
     standardize: Literal["no", "train", "pool"] = "no"
+    channel: tuple[str, int] | None = None
 
     @property
     def units(self) -> int:
@@ -83,6 +90,52 @@ class Bags(NamedTuple):
     offsets: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Rows that are windows into one series, which is held once: row i is `steps` rows of the series from `starts[i]`
+    on, one in every `step`. What it knows ends before its reference row, `starts[i] + lookback`.
+
+    series: float32 [T, C]. starts: int64 [N], on the same device.
+    """
+
+    series: Tensor
+    starts: Tensor
+    steps: int
+    step: int = 1
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, row: int) -> Tensor:
+        """One window, [steps, C]."""
+        start = int(self.starts[row])
+        return self.series[start : start + self.lookback : self.step]
+
+    @property
+    def lookback(self) -> int:
+        """Rows of the series from a window's first one to its reference row."""
+        return self.steps * self.step
+
+    def of(self, rows: Tensor) -> Tensor:
+        """Some of the windows, int64 [B], as a new tensor [B, steps, C]: one gather from the series."""
+        offsets = torch.arange(self.steps, device=self.starts.device) * self.step
+        index = (self.starts.index_select(0, rows)[:, None] + offsets).reshape(-1)
+        return self.series.index_select(0, index).view(len(rows), self.steps, self.series.shape[1])
+
+    def newest(self) -> Tensor:
+        """The last row that each window has, [N, C]."""
+        return self.series.index_select(0, self.starts + (self.steps - 1) * self.step)
+
+    def covered(self, rows: Tensor) -> Tensor:
+        """Rows of the series from the start of any of the windows `rows` to its reference row: bool [T]."""
+        starts = self.starts.index_select(0, rows)
+        ends = (starts + self.lookback + 1).clamp(max=len(self.series))
+        changes = torch.zeros(len(self.series) + 1, dtype=torch.int32, device=starts.device)
+        one = torch.ones((), dtype=torch.int32, device=starts.device).expand(len(starts))
+        changes.index_add_(0, starts, one).index_add_(0, ends, -one)
+        return changes.cumsum(0)[:-1] > 0
+
+
 class Masked(NamedTuple):
     """Sequences of which some steps are padding. values: [B, T, ...]. mask: bool [B, T], True for real steps."""
 
@@ -91,6 +144,10 @@ class Masked(NamedTuple):
 
 
 Column = Tensor | Bags
+"""Of a batch."""
+
+Stored = Column | Windows
+"""Of rows at rest."""
 
 
 class Batch(NamedTuple):
@@ -111,12 +168,12 @@ class Rows:
     """Encoded rows that live on one device: named columns of equal length.
 
     A tensor column is [N, *shape] in its storage dtype: uint8 pictures stay uint8; tokens, and nothing else, are
-    uint16, int32 or int64. Targets are int64 [N] for classes or float32 [N, classes] for their shares, float32 [N]
+    uint16, int32 or int64. A series is held once by the `Windows` of all parts. Targets are int64 [N] for classes or float32 [N, classes] for their shares, float32 [N]
     for binary, float32 [N, *shape] otherwise. weights: float32 [N], at least 0, what the loss of a row counts when it
     is trained on; None: each counts 1.
     """
 
-    inputs: dict[str, Column]
+    inputs: dict[str, Stored]
     targets: dict[str, Tensor]
     weights: Tensor | None = None
 
@@ -127,13 +184,15 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A loaded dataset. extras: plain things that later commands
-    need to turn rows back into something readable (word index, mean and std)."""
+    """A loaded dataset. validation: how many rows at the end of `train` the source sets apart to validate on, which
+    `evaluation.validation=given` does. extras: plain things that later commands need to turn rows back into something
+    readable (word index, mean and std)."""
 
     spec: DataSpec
     train: Rows
     test: Rows | None
     source: Literal["real", "sample"] = "real"
+    validation: int = 0
     extras: dict[str, Any] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
 

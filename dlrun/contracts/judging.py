@@ -24,9 +24,9 @@ class Evaluation(Protocol):
     refit: bool | int | str
     test: bool
 
-    def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0) -> list[Split]:
+    def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0, given: int = 0) -> list[Split]:
         """Splits of `len(targets)` rows. scale: rows at hand over rows of the real data (counts shrink with
-        sample data). Raises ConfigError where the rows do not allow them."""
+        sample data). given: `Data.validation`. Raises ConfigError where the rows do not allow them."""
         ...
 
 
