@@ -14,6 +14,7 @@ from dlrun.config import RunConfig, Section
 from dlrun.contracts import (
     AnyLoss,
     AnyMetric,
+    AnyTable,
     Callback,
     Dataset,
     DataSpec,
@@ -21,7 +22,6 @@ from dlrun.contracts import (
     OptimizerSpec,
     Schedule,
     Step,
-    TableMetric,
 )  # fmt: skip
 from dlrun.errors import ConfigError, Problem
 from dlrun.losses import _table
@@ -40,7 +40,7 @@ class Parts:
     model: Callable[[int], nn.Module]
     loss: AnyLoss
     metrics: dict[str, AnyMetric]
-    tables: dict[str, TableMetric]
+    tables: dict[str, AnyTable]
     optimizer: OptimizerSpec
     schedule: Callable[[], Schedule]
     evaluation: Evaluation
@@ -83,7 +83,7 @@ def assemble(config: RunConfig) -> Parts:
     metrics = builder.mapping("metrics", config.metrics, spec)
     metrics = reported(metrics)
     logged = ["loss", *(logged_terms(loss) if loss else [f"{target}_loss" for target in spec.targets]),
-              *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]  # fmt: skip
+              *(name for name, metric in metrics.items() if not isinstance(metric, AnyTable))]  # fmt: skip
     problems += agreeing.check_logged(logged)
     if evaluation is not None:
         problems += agreeing.check_monitors(evaluation, config, logged)
@@ -124,8 +124,8 @@ def assemble(config: RunConfig) -> Parts:
     make_step = registry.load("step", config.step.name)
     return Parts(
         dataset, model, loss,
-        {name: m for name, m in metrics.items() if not isinstance(m, TableMetric)},
-        {name: m for name, m in metrics.items() if isinstance(m, TableMetric)},
+        {name: m for name, m in metrics.items() if not isinstance(m, AnyTable)},
+        {name: m for name, m in metrics.items() if isinstance(m, AnyTable)},
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),

@@ -8,6 +8,7 @@ from torch import nn
 
 from dlrun.architectures import graph
 from dlrun.contracts import DataSpec
+from dlrun.errors import Problem
 from dlrun.graphs.nodes import numbered
 from dlrun.layers._head import OutputActivation
 from dlrun.layers._initializers import Initializer
@@ -31,3 +32,13 @@ def family(
             "name": "output", "target": target, "inputs": last, "kernel_initializer": kernel_initializer, **given,
         }  # fmt: skip
     return graph.build(spec, layers=named)
+
+
+def per_layer(key: str, value: Any, layers: list[Any], of: str, problems: list[Problem]) -> list[Any]:
+    """`value` once per layer; a list of another length than `layers`, the argument `of`, is added to `problems`."""
+    if not isinstance(value, list):
+        return [value] * len(layers)
+    if len(value) != len(layers):
+        message = f"expected one value or {len(layers)}, one per hidden layer of {of}; got {len(value)}: {value}"
+        problems.append(Problem(f"architecture.{key}", message, f"change architecture.{key} or architecture.{of}"))
+    return value

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from dlrun.architectures._family import family
+from dlrun.architectures._family import family, per_layer
 from dlrun.contracts import DataSpec
 from dlrun.errors import ConfigError, Problem
 from dlrun.layers._activations import Activation
@@ -36,7 +36,7 @@ def build(
     """
     problems: list[Problem] = []
     settings = {"activation": activation, "dropout": dropout, "l1": l1, "l2": l2}
-    per_layer = {key: _per_layer(key, value, len(units), problems) for key, value in settings.items()}
+    each = {key: per_layer(key, value, units, "units", problems) for key, value in settings.items()}
     if len(spec.inputs) != 1:
         message = f"dense reads exactly one input, the data have {len(spec.inputs)}: {', '.join(spec.inputs)}"
         problems.append(Problem("architecture.name", message, "choose an architecture for several inputs"))
@@ -47,17 +47,7 @@ def build(
     layers: list[dict[str, Any]] = [] if len(inputs.shape) == 1 else [{"name": "flatten"}]
     for i, width in enumerate(units):
         hidden = {"name": "dense", "units": width, "kernel_initializer": kernel_initializer}
-        layers.append(hidden | {key: per_layer[key][i] for key in ("activation", "l1", "l2")})
-        if per_layer["dropout"][i]:
-            layers.append({"name": "dropout", "rate": per_layer["dropout"][i]})
+        layers.append(hidden | {key: each[key][i] for key in ("activation", "l1", "l2")})
+        if each["dropout"][i]:
+            layers.append({"name": "dropout", "rate": each["dropout"][i]})
     return family(spec, layers, output_activation, kernel_initializer)
-
-
-def _per_layer(key: str, value: Any, layers: int, problems: list[Problem]) -> list[Any]:
-    """`value` once per hidden layer; a list of another length is added to `problems`."""
-    if not isinstance(value, list):
-        return [value] * layers
-    if len(value) != layers:
-        message = f"expected one value or {layers}, one per hidden layer of units; got {len(value)}: {value}"
-        problems.append(Problem(f"architecture.{key}", message, f"change architecture.{key} or architecture.units"))
-    return value

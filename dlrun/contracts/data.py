@@ -93,7 +93,7 @@ class Bags(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Windows:
     """Rows that are windows into one series, which is held once: row i is `steps` rows of the series from `starts[i]`
-    on, one in every `step`. What it knows ends before its reference row, `starts[i] + lookback`.
+    on, one in every `step`. What it knows ends before its reference row, which is `ahead` rows after its newest one.
 
     series: float32 [T, C]. starts: int64 [N], on the same device.
     """
@@ -102,6 +102,7 @@ class Windows:
     starts: Tensor
     steps: int
     step: int = 1
+    ahead: int = 1
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -109,12 +110,12 @@ class Windows:
     def __getitem__(self, row: int) -> Tensor:
         """One window, [steps, C]."""
         start = int(self.starts[row])
-        return self.series[start : start + self.lookback : self.step]
+        return self.series[start : start + self.steps * self.step : self.step]
 
     @property
-    def lookback(self) -> int:
-        """Rows of the series from a window's first one to its reference row."""
-        return self.steps * self.step
+    def span(self) -> int:
+        """Rows of the series from a window's first one to its newest one."""
+        return (self.steps - 1) * self.step
 
     def of(self, rows: Tensor) -> Tensor:
         """Some of the windows, int64 [B], as a new tensor [B, steps, C]: one gather from the series."""
@@ -124,12 +125,12 @@ class Windows:
 
     def newest(self) -> Tensor:
         """The last row that each window has, [N, C]."""
-        return self.series.index_select(0, self.starts + (self.steps - 1) * self.step)
+        return self.series.index_select(0, self.starts + self.span)
 
     def covered(self, rows: Tensor) -> Tensor:
         """Rows of the series from the start of any of the windows `rows` to its reference row: bool [T]."""
         starts = self.starts.index_select(0, rows)
-        ends = (starts + self.lookback + 1).clamp(max=len(self.series))
+        ends = (starts + self.span + self.ahead + 1).clamp(max=len(self.series))
         changes = torch.zeros(len(self.series) + 1, dtype=torch.int32, device=starts.device)
         one = torch.ones((), dtype=torch.int32, device=starts.device).expand(len(starts))
         changes.index_add_(0, starts, one).index_add_(0, ends, -one)
@@ -168,12 +169,12 @@ class Rows:
     """Encoded rows that live on one device: named columns of equal length.
 
     A tensor column is [N, *shape] in its storage dtype: uint8 pictures stay uint8; tokens, and nothing else, are
-    uint16, int32 or int64. A series is held once by the `Windows` of all parts. Targets are int64 [N] for classes or float32 [N, classes] for their shares, float32 [N]
-    for binary, float32 [N, *shape] otherwise. weights: float32 [N], at least 0, what the loss of a row counts when it
+    uint16, int32 or int64. The `Windows` of all parts look into one series. Targets are int64 [N] for classes or
+    float32 [N, classes] for their shares, float32 [N] for binary, float32 [N, *shape] otherwise. weights: float32 [N], at least 0, what the loss of a row counts when it
     is trained on; None: each counts 1.
     """
 
-    inputs: dict[str, Stored]
+    inputs: Mapping[str, Stored]
     targets: dict[str, Tensor]
     weights: Tensor | None = None
 

@@ -41,7 +41,8 @@ class Guard(Protocol):
 
 class Baseline(Protocol):
     """What `build` of a file in `baselines/` returns: predictions without a neural network. kind: what they
-    are, in two words. reads_inputs: whether it learns from the inputs, or from the targets alone."""
+    are, in two words. reads_inputs: whether it looks at the inputs, or at the targets alone. One that looks at them and
+    yet learns nothing has `learns = False`; one that needs them for some targets only has `fits(target) -> bool`."""
 
     kind: str
     reads_inputs: bool

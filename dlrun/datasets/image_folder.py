@@ -77,9 +77,7 @@ class ImageFolder:
         test = parts["test"] if len(self._index["test"]) else None
         checksums = {self.path: self.fingerprint}
         apart = len(self._found.parts["val"].files) if "val" in self._found.parts else 0
-        return Data(
-            self.spec, parts["train"], test, validation=apart, extras={"files": names}, checksums=checksums
-        )
+        return Data(self.spec, parts["train"], test, validation=apart, extras={"files": names}, checksums=checksums)
 
     def encode(self, raw: str) -> Rows:
         """One picture file as one row."""

@@ -42,7 +42,9 @@ def build(
         if validation == "given":
             if not given:
                 raise ConfigError(
-                    Problem("evaluation.validation", "'given' is impossible: the data set no rows apart", "give a share")
+                    Problem(
+                        "evaluation.validation", "'given' is impossible: the data set no rows apart", "give a share"
+                    )
                 )
             return [(rows[: n - given], rows[n - given :])]
         wanted = round(validation * n) if isinstance(validation, float) else round(validation * scale)

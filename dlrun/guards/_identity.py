@@ -107,7 +107,7 @@ def _of_windows(windows: Windows) -> np.ndarray:
     factor, inverse = np.uint64(BASE), np.uint64(pow(BASE, -1, 2**64))
     powers, back = (np.cumprod(np.append(np.uint64(1), np.full(lines, base))) for base in (factor, inverse))
     sums = np.cumsum(padded.reshape(-1, step) * powers[:, None], axis=0).reshape(-1)
-    parts = sums[starts + windows.lookback] - sums[starts]
+    parts = sums[starts + windows.steps * step] - sums[starts]
     return _mix(parts * back[starts // step])
 
 
