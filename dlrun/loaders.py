@@ -37,8 +37,9 @@ class Loader:
     """The rows of K members, in batches.
 
     index: K index arrays into `rows`. seeds: one per member to shuffle by, anew each epoch; None keeps the
-    order; replacement: each row of a batch is drawn anew from all, and all batches are whole. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask; where all
+    order. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask; where all
     members have the same rows in the same order the batches are `shared` and look like those of one.
+    replacement: with seeds, each row of a batch is drawn from all rows, and all batches are whole.
     dtype: of floating-point inputs and targets. weighing: what the loss of each row counts, where it is not 1.
     ragged: the multi-hot inputs.
     """

@@ -149,8 +149,8 @@ class Program:
         return tuple(output.kept[name].detach() for name in self.kept_names)
 
     def _batch(
-        self, columns: Mapping[str, Tensor | Windows], ragged: dict[str, Bags], targets: State, weighing: Weighing | None, index: Tensor,
-        filled: Tensor,
+        self, columns: Mapping[str, Tensor | Windows], ragged: dict[str, Bags], targets: State,
+        weighing: Weighing | None, index: Tensor, filled: Tensor,
     ) -> Batch:  # fmt: skip
         """index: int64 [K, B] or [1, B]; filled: int64 [K] or [1]."""
         several = index.shape[0] > 1

@@ -114,7 +114,11 @@ class RowTable(Protocol):
     `TableMetric`. columns: their names, W of them."""
 
     key: str
-    columns: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """See above."""
+        ...
 
     def keep(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """The lines of a batch, float [B, W]."""

@@ -83,9 +83,9 @@ class Cut:
         found = np.arange(first + self.lookback, min(last, latest))
         if not len(found):
             raise DataError(
-                f"dataset.{part}: no window fits into rows {first:,} to {last - 1:,} of {rows:,}: with what it predicts it "
-                f"takes {self.lookback + self.reach + 1:,} rows (dataset.lookback={self.lookback:,} and those from there "
-                f"to the target). Make dataset.lookback smaller, or the range longer"
+                f"dataset.{part}: no window fits into rows {first:,} to {last - 1:,} of {rows:,}: it takes "
+                f"{self.lookback + self.reach + 1:,} rows, dataset.lookback={self.lookback:,} and those from there to "
+                f"the target. Make dataset.lookback smaller, or the range longer"
             )
         if self.whole_batches is None or part == "train":
             return found

@@ -88,11 +88,11 @@ def build(
 ) -> Timeseries:
     """A series of numbers without gaps, in the order of time (book 6.3).
 
-    path: a CSV file, whose first line names the columns. target: the column to predict; it is an input as well, unless
-    `columns` leave it out. time: the column with the time of each row, which is checked; it is no input. lookback, step,
-    delay, horizon, recent, train, validation, test, whole_batches: see `_series.Cut`; a range is `[first, end]` in rows or in
-    shares of them. normalize: by the mean and deviation of the rows that training windows cover, of all but the test's,
-    or not at all. Raises ConfigError.
+    path: a CSV file, whose first line names the columns. target: the column to predict; it is an input as well,
+    unless `columns` leave it out. time: the column with the time of each row, which is checked; it is no input.
+    lookback, step, delay, horizon, recent, train, validation, test, whole_batches: see `_series.Cut`; a range is
+    `[first, end]` in rows or in shares of them. normalize: by the mean and deviation of the rows that training windows
+    cover, of all but the test's, or not at all. Raises ConfigError.
     """
     cut = Cut(lookback, step, delay, horizon, recent, train, validation, test, whole_batches)
     problems = check_source(source) + check_path(path, "a CSV file") + check_encoding(encoding) + cut.problems()

@@ -19,8 +19,8 @@ CLOSE = 1440
 
 
 def build(spec: DataSpec, *, target: str | None = None) -> RowTable:
-    """Of a regression target, in its own unit, row after row as they are evaluated. Its picture has the first and the last
-    of several numbers.
+    """Of a regression target, in its own unit, row after row as they are evaluated. Its picture has the first and the
+    last of several numbers.
 
     target: the one to read, may be left out where there is only one. Raises ConfigError.
     """

@@ -17,7 +17,8 @@ def build(spec: DataSpec, *, target: str | None = None) -> Metric:
     """Mean over rows of |error| / deviation, where the deviation is that by which the target is standardised: of the
     training rows (the book's unit in section 6.3).
 
-    target: the one to read, may be left out where there is only one. Raises ConfigError for one that is not standardised.
+    target: the one to read, may be left out where there is only one. Raises ConfigError for one that is not
+    standardised.
     """
     name = target_name(spec, target, "metrics.normalised_mae.target")
     if spec.targets[name].standardize == "no":
