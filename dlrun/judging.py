@@ -49,8 +49,8 @@ def judge(
     that learns from no input; one with chance in it has to be better by two standard deviations to count as stronger.
     A baseline is beaten by a result better than all of its n repetitions; unbeaten: names of the others, strongest
     first. all: `{name: {"kind", "reads_inputs", "learns", "mean", "std", "n", "best"}}`, the best of n repetitions, and
-    whether it learns from inputs. A metric that is defined for no baseline is left out; a warning names chosen baselines
-    that fit no target.
+    whether it learns from inputs. A metric that is defined for no baseline is left out; a warning names chosen
+    baselines that fit no target.
     """
     built: dict[str, Any] = {name: registry.load("baselines", name)(**args) for name, args in chosen.items()}
     targets = [spec.targets[metric.key] for metric in metrics.values()]

@@ -170,8 +170,8 @@ class Rows:
 
     A tensor column is [N, *shape] in its storage dtype: uint8 pictures stay uint8; tokens, and nothing else, are
     uint16, int32 or int64. The `Windows` of all parts look into one series. Targets are int64 [N] for classes or
-    float32 [N, classes] for their shares, float32 [N] for binary, float32 [N, *shape] otherwise. weights: float32 [N], at least 0, what the loss of a row counts when it
-    is trained on; None: each counts 1.
+    float32 [N, classes] for their shares, float32 [N] for binary, float32 [N, *shape] otherwise. weights: float32 [N],
+    at least 0, what the loss of a row counts when it is trained on; None: each counts 1.
     """
 
     inputs: Mapping[str, Stored]
