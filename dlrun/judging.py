@@ -38,12 +38,14 @@ def judge(
     scored: Rows | Sequence[Split],
     seed: int,
     result: Mapping[str, float],
+    deviations: Mapping[str, Tensor] | None = None,
 ) -> Baselines:
     """Each metric's value for the chosen baselines, beside the model's.
 
     chosen: names of baselines with their arguments. scored: rows that none of `train` is among, or splits of `train`:
     then a baseline learns from each split's training rows and is scored on its validation rows, as the model was, and
-    the values are means over the splits. result: the model's own metrics.
+    the values are means over the splits. result: the model's own metrics. deviations: `<target>_deviation` as the
+    scored model has them; without them they are those of the rows learned from.
 
     Returns `{metric: {"value", "kind", "result", "beaten", "unbeaten", "all"}}`. value, kind: of the strongest baseline
     that learns from no input; one with chance in it has to be better by two standard deviations to count as stronger.
@@ -60,15 +62,14 @@ def judge(
     for split in splits:
         learned, new = (train, scored) if split is None else (pick(train, r, inputs) for r in (split.train, split.val))
         assert isinstance(new, Rows)
-        rows_of = np.arange(len(train)) if split is None else split.train
-        deviations = {
-            f"{name}_deviation": deviation(spec, train, name, rows_of)
+        unit = deviations or {
+            f"{name}_deviation": deviation(spec, train, name, None if split is None else split.train)
             for name, target in spec.targets.items()
             if target.standardize != "no" and target in targets
         }
         for name, baseline in built.items():
             use = derive(seed, "baseline", name, split.name if split else "test")
-            for metric, found in _scores(spec, metrics, baseline, learned, new, use, deviations).items():
+            for metric, found in _scores(spec, metrics, baseline, learned, new, use, unit).items():
                 values.setdefault((metric, name), []).append(found)
     if splits and metrics:
         _warn_of_silent(list(chosen), {name for _, name in values}, targets)

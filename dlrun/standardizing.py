@@ -67,15 +67,22 @@ def adapt(model: nn.Module, spec: DataSpec, rows: Rows, split: Split) -> None:
         layer.adapt(_target_values(spec, rows, name, split.train))
 
 
-def deviation(spec: DataSpec, rows: Rows, name: str, train: np.ndarray) -> Tensor:
-    """The deviation [*shape] in which a model with the training rows `train` learns a target that asks for it."""
+def learned_deviations(model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`<target>_deviation` [*shape] of each standardised target, by the weights of such a model."""
+    targets = model.targets if isinstance(model, Standardized) else []
+    return {f"{name}_deviation": weights[f"scales.{i}.std"].cpu() for i, name in enumerate(targets)}
+
+
+def deviation(spec: DataSpec, rows: Rows, name: str, train: np.ndarray | None) -> Tensor:
+    """The deviation [*shape] in which a model with the training rows `train`, None for all, learns a target that asks
+    for it."""
     layer = normalization.build(TensorSpec(spec.targets[name].shape))
     assert isinstance(layer, Normalization)
     layer.adapt(_target_values(spec, rows, name, train))
     return layer.std
 
 
-def _target_values(spec: DataSpec, rows: Rows, name: str, train: np.ndarray) -> Tensor:
+def _target_values(spec: DataSpec, rows: Rows, name: str, train: np.ndarray | None) -> Tensor:
     """What mean and deviation of a target are taken from, [N, *shape]."""
     given = spec.targets[name]
     known = None if given.standardize == "pool" else train

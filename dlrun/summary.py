@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from dlrun.assembly import Parts
+from dlrun.checkpoint import load_weights
 from dlrun.claims import compare
 from dlrun.config import RunConfig
 from dlrun.contracts import AnyMetric, Data, Rows, Split
 from dlrun.files import write_text
+from dlrun.finding import final_weights
 from dlrun.judging import judge
 from dlrun.recording import Progressed
 from dlrun.run_folder import RunFolder
+from dlrun.standardizing import learned_deviations
 
 Row = dict[str, Any]
 
@@ -30,8 +34,7 @@ def make(
     """Everything about a finished run that fits in a few numbers."""
     rows = folder.read_rows()
     metrics: dict[str, Any] = {"val": validation(rows, parts.metrics), "test": tested or {}}
-    with torch.device("meta"):
-        sizes = [(p.numel(), p.requires_grad) for p in parts.model(0).parameters()]
+    sizes = [(p.numel(), p.requires_grad) for p in _blank(parts).parameters()]
     return {
         "task": config.task,
         "signature": folder.path.name,
@@ -39,12 +42,13 @@ def make(
         "data_source": data.source,
         "seed": config.seed,
         "metrics": metrics,
-        "baseline": _baseline(config, parts, data, splits, metrics),
+        "baseline": _baseline(config, parts, data, splits, folder, metrics),
         "warnings": warnings,
         "acknowledged": config.acknowledge,
         "seconds": round(progressed.seconds(), 3),
         "seconds_per_epoch": round(progressed.state["epoch_seconds"] / max(progressed.state["epochs"], 1), 5),
         "device": device,
+        "rows": {"train": len(splits[0].train), "val": len(splits[0].val), "test": len(data.test) if data.test else 0},
         "parameters": {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, t in sizes if t)},
         "book": compare(config.task, overrides, data.source, metrics),
     }
@@ -106,11 +110,19 @@ def _upwards(name: str, metrics: dict[str, AnyMetric]) -> bool:
     return name in metrics and metrics[name].higher_is_better
 
 
+def _blank(parts: Parts) -> nn.Module:
+    """The model without its numbers."""
+    with torch.device("meta"):
+        return parts.model(0)
+
+
 def _baseline(
-    config: RunConfig, parts: Parts, data: Data, splits: list[Split], metrics: dict[str, Any]
+    config: RunConfig, parts: Parts, data: Data, splits: list[Split], folder: RunFolder, metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """On the rows that the result stands for: the test set when it was opened, else the validation rows."""
+    deviations = None
     if metrics["test"] and data.test is not None:
+        deviations = learned_deviations(_blank(parts), load_weights(final_weights(folder)))
         scored: Rows | list[Split] = data.test
         result = metrics["test"]
     else:
@@ -118,7 +130,7 @@ def _baseline(
         result = {name: value["mean"] for name, value in metrics["val"].items()}
     if not result:
         return {}
-    return judge(parts.spec, parts.metrics, config.baselines, data.train, scored, config.seed, result)
+    return judge(parts.spec, parts.metrics, config.baselines, data.train, scored, config.seed, result, deviations)
 
 
 def remark(rows: list[Row]) -> str:
