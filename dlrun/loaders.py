@@ -165,7 +165,7 @@ class Loader:
             if isinstance(column, Bags):
                 row += column.values.nbytes // max(len(column.offsets) - 1, 1)
             elif isinstance(column, Windows):
-                row += column.steps * column.series.shape[1] * self.dtype.itemsize
+                row += column[0].numel() * self.dtype.itemsize
             else:
                 dtype = torch.int64 if self.spec.inputs[name].encoding == "tokens" else self.dtype
                 row += column[:1].numel() * dtype.itemsize
@@ -182,7 +182,7 @@ def _memory(column: Stored) -> Tensor:
     """Where the numbers of a column are."""
     if isinstance(column, Tensor):
         return column
-    return column.values if isinstance(column, Bags) else column.series
+    return column.values if isinstance(column, Bags) else column.phases
 
 
 def to_device(rows: Rows, device: torch.device) -> Rows:
@@ -192,7 +192,7 @@ def to_device(rows: Rows, device: torch.device) -> Rows:
         if isinstance(column, Bags):
             return Bags(*(t.to(device) for t in column))
         if isinstance(column, Windows):
-            return replace(column, series=column.series.to(device), starts=column.starts.to(device))
+            return replace(column, phases=column.phases.to(device), starts=column.starts.to(device))
         # Off the CPU, few of torch's operators know uint16.
         narrow = column.dtype == torch.uint16 and device.type != "cpu"
         return (column.int() if narrow else column).to(device)

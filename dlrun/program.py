@@ -102,8 +102,7 @@ class Program:
 
     def facts(self) -> dict[str, Any]:
         """What the graph depends on beside the step and the inputs' shapes."""
-        windows = {name: [c.steps, c.step] for name, c in self._columns().items() if isinstance(c, Windows)}
-        return {"moved": self.moved, "masked": self.masked, "shared": self.loader.shared, "windows": windows}
+        return {"moved": self.moved, "masked": self.masked, "shared": self.loader.shared}
 
     def restored(self) -> AbstractContextManager[None]:
         """Whatever is learned inside is forgotten after it."""
@@ -176,13 +175,13 @@ class Program:
 
 
 def _tensors(column: Tensor | Windows) -> list[Tensor]:
-    return [column.series, column.starts] if isinstance(column, Windows) else [column]
+    return [column.phases, column.starts] if isinstance(column, Windows) else [column]
 
 
 def _made_of(column: Tensor | Windows, given: Iterator[Tensor]) -> Tensor | Windows:
     """The column with the next of the tensors in place of its own."""
     if isinstance(column, Windows):
-        return replace(column, series=next(given), starts=next(given))
+        return replace(column, phases=next(given), starts=next(given))
     return next(given)
 
 

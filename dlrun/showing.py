@@ -68,12 +68,9 @@ def _column(column: Stored, given: InputSpec) -> str:
             f"{int(column.values.max())}; {sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
         )
     if isinstance(column, Windows):
-        length = len(column.series)
         every = f", one row in {column.step}" if column.step > 1 else ""
-        return (
-            f"windows {_shape(given.shape, len(column))}{every}, into one series {_shape(given.shape[1:], length)} "
-            f"{_dtype(column.series)}"
-        )
+        series = f"{_shape(given.shape[1:], column.length)} {_dtype(column.phases)}"
+        return f"windows {_shape(given.shape, len(column))}{every}, into one series {series}"
     stored = f"{_shape(column.shape[1:], len(column))} {_dtype(column)}"
     if given.encoding == "tokens":
         return f"tokens {stored}, {int(column.numpy().min())} to {int(column.numpy().max())} of {given.vocabulary:,}"
@@ -83,7 +80,7 @@ def _column(column: Stored, given: InputSpec) -> str:
 def _named(column: Stored, names: tuple[str, ...]) -> list[list[str]]:
     """A line per column of a table or channel of a series, at most `MOST_COLUMNS` of them."""
     if isinstance(column, Windows):
-        column = column.series[column.covered(torch.arange(len(column)))]
+        column = column.values(column.covered(torch.arange(len(column))))
     if isinstance(column, Bags) or column.ndim != 2 or len(names) < 2:
         return []
     rows = [[f"  {name}", _range(column[:, i])] for i, name in enumerate(names[:MOST_COLUMNS])]

@@ -98,7 +98,7 @@ def _known(column: Stored, train: np.ndarray | None) -> Tensor:
     assert not isinstance(column, Bags)
     if isinstance(column, Windows):
         index = torch.arange(len(column)) if train is None else torch.from_numpy(train)
-        return column.series[column.covered(index.to(column.starts.device))]
+        return column.values(column.covered(index.to(column.starts.device)))
     return column if train is None else column.index_select(0, torch.from_numpy(train).to(column.device))
 
 

@@ -172,7 +172,8 @@ def test_what_a_task_acknowledges_is_there(project):
         parts = assemble(config)
         data = parts.dataset.load()
         targets = next(iter(data.train.targets.values())).numpy()
-        splits = parts.evaluation.splits(targets, 0, len(data.train) / data.spec.rows["train"])
+        scale = len(data.train) / data.spec.rows["train"]
+        splits = parts.evaluation.splits(targets, 0, scale, data.validation)
         found = findings(Context(replace(config, acknowledge=[]), parts, data, splits))
         assert set(config.acknowledge) <= set(found), task
         looked |= set(config.acknowledge)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dlrun.baselines import linear, persistence
-from dlrun.contracts import DataSpec, InputSpec, Rows, TargetSpec, Windows
+from dlrun.contracts import DataSpec, InputSpec, Rows, TargetSpec, Windows, dealt
 from dlrun.errors import ConfigError
 from dlrun.guards._identity import identify
 from dlrun.judging import judge
@@ -20,10 +20,18 @@ from dlrun.picking import pick
 T, C, N, STEPS, STEP = 90, 3, 60, 4, 5
 
 
+def over(series: torch.Tensor, starts: torch.Tensor, steps: int, step: int, ahead: int = 1) -> Windows:
+    return Windows(dealt(series, step), len(series), starts, steps, ahead)
+
+
+def series_of(windows: Windows) -> torch.Tensor:
+    return windows.values(torch.arange(windows.length))
+
+
 def rows(dtype: torch.dtype = torch.float32) -> tuple[Rows, Rows]:
     """The same rows twice: as windows, and each written out."""
     series = torch.randn(T, C, generator=torch.Generator().manual_seed(0)).to(dtype)
-    windows = Windows(series, torch.arange(N), STEPS, STEP, STEP)
+    windows = over(series, torch.arange(N), STEPS, STEP, STEP)
     targets = {"y": series[torch.arange(N) + 25, 1]}
     written_out = torch.stack([series[i : i + STEPS * STEP : STEP] for i in range(N)])
     return Rows({"x": windows}, targets), Rows({"x": written_out}, targets)
@@ -53,7 +61,7 @@ def test_a_batch_has_the_dtype_of_the_run_and_the_series_stays_as_it_is():
     windows, _ = rows()
     (first, *_) = batches(to_device(windows, torch.device("cpu")), [np.arange(N)], None, torch.float64)
     assert first.batch.inputs["x"].dtype == torch.float64
-    assert windows.inputs["x"].series.dtype == torch.float32
+    assert windows.inputs["x"].phases.dtype == torch.float32
 
 
 def test_picked_windows_are_the_picked_rows():
@@ -69,7 +77,7 @@ def test_picked_windows_are_the_picked_rows():
 def test_windows_are_one_exactly_where_all_their_numbers_are(step):
     series = torch.randint(2, (400, 1), generator=torch.Generator().manual_seed(1)).float()
     series[200:] = series[:200]  # each window again, at another place
-    windows = Windows(series, torch.arange(400 - 5 * step), 5, step)
+    windows = over(series, torch.arange(400 - 5 * step), 5, step)
     written_out = windows.of(torch.arange(len(windows)))
     expected = (written_out[:, None] == written_out).flatten(2).all(-1)
     found = identify(Rows({"x": windows}, {}), None).train
@@ -85,10 +93,12 @@ def test_windows_of_two_parts_are_compared():
 
 
 def test_covered_rows_are_those_from_any_window_s_start_to_its_reference_row():
-    windows = Windows(torch.zeros(40, 1), torch.tensor([2, 3, 20]), 3, 2, 2)
-    covered = windows.covered(torch.arange(3)).nonzero().flatten().tolist()
-    assert covered == [*range(2, 10), *range(20, 27)]
-    assert windows.covered(torch.tensor([], dtype=torch.int64)).sum() == 0
+    windows = over(torch.arange(41.0)[:, None], torch.tensor([2, 3, 20, 36]), 3, 2, 2)
+    covered = windows.covered(torch.tensor([0, 2, 1]))
+    assert covered.tolist() == [*range(2, 10), *range(20, 27)]
+    assert windows.values(covered)[:, 0].tolist() == covered.tolist()
+    assert windows.covered(torch.tensor([3])).tolist() == [36, 37, 38, 39, 40]  # there is no reference row yet
+    assert len(windows.covered(torch.tensor([], dtype=torch.int64))) == 0
 
 
 # Drawing with replacement
@@ -123,7 +133,7 @@ def test_persistence_says_the_last_value_seen():
     for shape in ((), (2,)):
         target = TargetSpec("regression", shape=shape, channel=("x", 1))
         (found,) = persistence.build().outputs("y", target, windows, windows, 0)
-        last = windows.inputs["x"].series[torch.arange(N) + (STEPS - 1) * STEP, 1]
+        last = series_of(windows.inputs["x"])[torch.arange(N) + (STEPS - 1) * STEP, 1]
         assert torch.equal(found, last if not shape else torch.stack([last, last], 1))
     assert persistence.build().outputs("y", TargetSpec("regression"), windows, windows, 0) is None
 
@@ -138,8 +148,9 @@ def test_persistence_is_what_a_result_is_held_against_and_named_when_it_is_not_b
     from dlrun.judging import verdict
 
     windows, _ = rows()
-    walk = replace(windows.inputs["x"], series=windows.inputs["x"].series.cumsum(0))
-    given = Rows({"x": walk}, {"y": walk.series[torch.arange(N) + 20, 1]})
+    series = series_of(windows.inputs["x"]).cumsum(0)
+    walk = over(series, torch.arange(N), STEPS, STEP, STEP)
+    given = Rows({"x": walk}, {"y": series[torch.arange(N) + 20, 1]})
     known = spec("train", ("x", 1))
     metrics = {"mae": mae.build(known), "normalised_mae": normalised_mae.build(known)}
     chosen = {name: {} for name in ("mean", "median", "persistence")}
@@ -148,7 +159,7 @@ def test_persistence_is_what_a_result_is_held_against_and_named_when_it_is_not_b
     assert found["mae"]["kind"] == "last value seen"
     error = float((walk.newest()[40:, 1] - given.targets["y"][40:]).abs().mean())
     assert found["mae"]["value"] == pytest.approx(error)
-    deviation = walk.series[: 39 + STEPS * STEP + 1, 1].double().std(correction=0).item()
+    deviation = series[: 39 + STEPS * STEP + 1, 1].double().std(correction=0).item()
     assert found["normalised_mae"]["value"] == pytest.approx(error / deviation, rel=1e-5)
     assert verdict(found).endswith("no better than the last value seen")
 

@@ -21,6 +21,7 @@ from dlrun.contracts.data import (
     Stored,
     TargetSpec,
     Windows,
+    dealt,
 )
 from dlrun.contracts.judging import Baseline, Evaluation, Guard
 from dlrun.contracts.learning import (
@@ -74,4 +75,5 @@ __all__ = [
     "TableMetric",
     "TargetSpec",
     "Windows",
+    "dealt",
 ]

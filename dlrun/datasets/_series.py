@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dlrun.contracts import Data, DataSpec, InputSpec, Rows, TargetSpec, Windows
+from dlrun.contracts import Data, DataSpec, InputSpec, Rows, TargetSpec, Windows, dealt
 from dlrun.errors import DataError, Problem
 from dlrun.memory import require
 from dlrun.types import Natural
@@ -155,10 +155,11 @@ def data(
     train = np.concatenate([found["train"], validation])
     test = found.get("test")
     times = {"time": train} if test is None else {"time": train, "test_time": test}
+    phases = dealt(series, cut.step)
     return Data(
         known,
-        rows(cut, known, series, train, values),
-        None if test is None else rows(cut, known, series, test, values),
+        rows(cut, known, phases, train, values, len(series)),
+        None if test is None else rows(cut, known, phases, test, values, len(series)),
         source=source,
         validation=len(validation),
         extras=times,
@@ -166,8 +167,9 @@ def data(
     )
 
 
-def rows(cut: Cut, known: DataSpec, series: Tensor, references: np.ndarray, values: Tensor | None) -> Rows:
-    """The windows of reference rows, and their targets where `values` [T] of the target are given."""
+def rows(cut: Cut, known: DataSpec, phases: Tensor, references: np.ndarray, values: Tensor | None, length: int) -> Rows:
+    """The windows of reference rows, and their targets where `values` [T] of the target are given. phases, length:
+    see `Windows`."""
     at = torch.from_numpy(references)
     (source,), (aim,) = known.inputs, known.targets
     targets = {}
@@ -176,7 +178,7 @@ def rows(cut: Cut, known: DataSpec, series: Tensor, references: np.ndarray, valu
         targets[aim] = ahead if cut.horizon > 1 else ahead[:, 0]
     lag = 1 if cut.recent else cut.step
     starts = at - lag - (cut.steps - 1) * cut.step
-    return Rows({source: Windows(series, starts, cut.steps, cut.step, lag)}, targets)
+    return Rows({source: Windows(phases, length, starts, cut.steps, lag)}, targets)
 
 
 def ahead(cut: Cut, known: DataSpec, series: Tensor, named: str) -> Rows:
@@ -184,7 +186,8 @@ def ahead(cut: Cut, known: DataSpec, series: Tensor, named: str) -> Rows:
     DataError where there is none."""
     if len(series) < cut.lookback:
         raise DataError(f"{named}: expected at least dataset.lookback={cut.lookback:,} rows, received {len(series):,}")
-    return rows(cut, known, series, np.arange(cut.lookback, len(series) + 1), None)
+    references = np.arange(cut.lookback, len(series) + 1)
+    return rows(cut, known, dealt(series, cut.step), references, None, len(series))
 
 
 def describe(cut: Cut, data: Data, part: str, row: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import logging
 from dataclasses import dataclass
@@ -45,31 +44,22 @@ class SeriesFile:
 
     def read(self) -> tuple[Tensor, Tensor | None]:
         """The series, float32 [T, C], and the target's values, float32 [T]. Raises DataError."""
-        stat = self.opened()[0].path.stat()
-        return _read(self, (stat.st_size, stat.st_mtime_ns, stat.st_ino))
-
-
-@functools.lru_cache(maxsize=1)  # checking a command, running it and showing it each build the dataset
-def _read(series: SeriesFile, stamp: tuple[int, ...]) -> tuple[Tensor, Tensor | None]:
-    file, channels = series.opened()
-    names = list(dict.fromkeys([*channels, *([series.target] if series.target else [])]))
-    kinds: dict[str, Kind | None] = dict.fromkeys(names, "number")
-    if series.time:
-        kinds[series.time] = "time"
-    columns = read(file, kinds, precise=[series.time] if series.time else [], needs=dict.fromkeys(names, NEEDED))
-    for name in names:
-        _check_gaps(file, name, columns[name])
-    if series.time:
-        _check_times(file, series.time, columns.pop(series.time))
-    table = np.empty((len(columns[names[0]].values), len(channels)), np.float32)
-    for place, name in enumerate(channels):
-        table[:, place] = columns[name].values
-        if name != series.target:
-            del columns[name]
-    whole = torch.from_numpy(table)
-    if series.target in channels:
-        return whole, whole[:, channels.index(series.target)]
-    return whole, torch.from_numpy(columns[series.target].values) if series.target else None
+        file, channels = self.opened()
+        names = list(dict.fromkeys([*channels, *([self.target] if self.target else [])]))
+        kinds: dict[str, Kind | None] = dict.fromkeys(names, "number")
+        if self.time:
+            kinds[self.time] = "time"
+        columns = read(file, kinds, precise=[self.time] if self.time else [], needs=dict.fromkeys(names, NEEDED))
+        for name in names:
+            _check_gaps(file, name, columns[name])
+        if self.time:
+            _check_times(file, self.time, columns.pop(self.time))
+        table = np.empty((len(columns[names[0]].values), len(channels)), np.float32)
+        for place, name in enumerate(channels):
+            table[:, place] = columns[name].values
+            if name != self.target:
+                del columns[name]
+        return torch.from_numpy(table), torch.from_numpy(columns[self.target].values) if self.target else None
 
 
 def checksum(file: CsvFile) -> str:

@@ -62,7 +62,7 @@ def copies(of: np.ndarray, among: np.ndarray) -> int:
 
 def _bytes(column: Stored) -> int:
     if isinstance(column, Windows):
-        return _bytes(column.series)  # all parts look into one
+        return _bytes(column.phases)  # all parts look into one
     values = column.values if isinstance(column, Bags) else column
     return values.numel() * values.element_size()
 
@@ -98,17 +98,16 @@ def _of_values(column: Tensor) -> np.ndarray:
 
 def _of_windows(windows: Windows) -> np.ndarray:
     """To uint64 [N], without making a window: a polynomial over the hashes h of the rows of the series, modulo 2**64,
-    whose value for a window is a difference of two sums over all rows."""
-    step, starts = windows.step, windows.starts.numpy()
-    rows = _of_values(windows.series)
-    lines = -(-len(rows) // step)
-    padded = np.zeros((lines + 1) * step, np.uint64)  # one line of zeros: the sum before the first row
-    padded[step : step + len(rows)] = rows
-    factor, inverse = np.uint64(BASE), np.uint64(pow(BASE, -1, 2**64))
-    powers, back = (np.cumprod(np.append(np.uint64(1), np.full(lines, base))) for base in (factor, inverse))
-    sums = np.cumsum(padded.reshape(-1, step) * powers[:, None], axis=0).reshape(-1)
-    parts = sums[starts + windows.steps * step] - sums[starts]
-    return _mix(parts * back[starts // step])
+    whose value for a window is a difference of two sums."""
+    step, lines, _ = windows.phases.shape
+    hashes = _of_values(windows.phases.flatten(0, 1)).reshape(step, lines)
+    powers, inverses = (
+        np.cumprod(np.append(np.uint64(1), np.full(lines, base, np.uint64))) for base in (BASE, pow(BASE, -1, 2**64))
+    )
+    sums = np.zeros((step, lines + 1), np.uint64)
+    np.cumsum(hashes * powers[:-1], axis=1, out=sums[:, 1:])
+    line, phase = np.divmod(windows.starts.numpy(), step)
+    return _mix((sums[phase, line + windows.steps] - sums[phase, line]) * inverses[line])
 
 
 def _of_bags(bags: Bags) -> np.ndarray:

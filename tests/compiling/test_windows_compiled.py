@@ -34,28 +34,6 @@ def test_a_stack_is_its_models_alone(project):
     assert_stacked_is_sequential(*WEATHER, *FOLDS)
 
 
-def test_another_step_is_another_graph(project):
-    from dlrun.assembly import assemble
-    from dlrun.commands import train as command
-    from dlrun.fitting import Share, fresh, loaders
-    from dlrun.loaders import to_device
-    from dlrun.program import Program
-    from dlrun.runner import opening
-    from dlrun.stack import assemble as ensemble
-
-    facts = []
-    for step in (4, 6):
-        words = [*WEATHER, *GIVEN, "dataset.source=sample", f"dataset.lookback={4 * step}", f"dataset.step={step}"]
-        config = command.check(command.composer_for([], []), words, False)
-        run, _ = opening(config, [])
-        data = assemble(config).dataset.load()
-        share = Share(run, 0, run.fit_job(run.splits(data)))
-        loader, _ = loaders([share], to_device(data.train, run.device))
-        step_of = run.parts.step(ensemble(fresh(share, data.train)), run.parts.optimizer)
-        facts.append(Program(step_of, loader).facts())
-    assert facts[0] != facts[1]
-
-
 def test_a_run_from_training_to_a_new_forecast(project, capsys):
     words = ["dataset=jena_climate_2024", "dataset.lookback=24", "loss=mae", *GIVEN, "evaluation.test=true"]
     assert train(*words, "acknowledge=[last_layer]") == 0

@@ -34,12 +34,13 @@ def test_the_file_of_2024(real):
     data = dataset.load()
     windows = data.train.inputs["weather"]
     assert isinstance(dataset, Dataset)
-    assert (data.source, tuple(windows.series.shape)) == ("real", (19_132, 14))
+    series = windows.values(torch.arange(windows.length))
+    assert (data.source, tuple(series.shape)) == ("real", (19_132, 14))
     assert (len(data.train) - data.validation, data.validation, len(data.test)) == (9_280, 3_279, 4_267)
     assert dataset.spec.rows == {"train": 9_280 + 3_279, "test": 4_267}
     held = pick(data.train, np.arange(9_280, len(data.train)))
     error = float(errors(data, held).mean())
-    deviation = windows.series[:10_000, 1].double().std(correction=0)
+    deviation = series[:10_000, 1].double().std(correction=0)
     assert f"{error:.3f} {error / deviation:.3f}" == "2.756 0.567"
     assert dataset.describe(data, "train", 0) == (
         "row 720: temperature went from 18.81 to 15.99 °C, 144 rows later 17.9 °C"
@@ -49,7 +50,7 @@ def test_the_file_of_2024(real):
 
 def test_columns_may_be_chosen_and_the_target_left_out(real):
     data = summer(columns=["p (mbar)", "T (degC)"]).load()
-    assert data.train.inputs["weather"].series[0].tolist() == pytest.approx([982.81, 18.76])
+    assert data.train.inputs["weather"].values(torch.tensor([0]))[0].tolist() == pytest.approx([982.81, 18.76])
     assert data.spec.targets["temperature"].channel == ("weather", 1)
     assert summer(columns=["p (mbar)"]).spec.targets["temperature"].channel is None
     with pytest.raises(ConfigError, match=r"no column is called 'T \(degK\)'"):
@@ -59,15 +60,15 @@ def test_columns_may_be_chosen_and_the_target_left_out(real):
 def test_new_rows_are_read_as_the_station_writes_them(mirror, real):
     rows = summer().encode(str(mirror / "jena_climate" / jena_climate.SUMMER.name))
     assert len(rows) == 19_132 - 720 + 1
-    assert torch.equal(rows.inputs["weather"].series, summer().load().train.inputs["weather"].series)
+    assert torch.equal(rows.inputs["weather"].phases, summer().load().train.inputs["weather"].phases)
 
 
 def test_the_first_rows_of_the_book_s_file(mirror):
     dataset = jena_climate.build(columns=list(COLUMNS)[:11], **BOOK)
     rows = dataset.encode(str(mirror / "jena_climate" / "jena_climate_2009_first4000rows_11features.csv"))
-    series = rows.inputs["weather"].series
-    assert tuple(series.shape) == (4_000, 11)
-    assert tuple(round(v, 2) for v in series[0, :2].tolist()) == jena_climate.FIRST["2009_2016"]
+    windows = rows.inputs["weather"]
+    assert (windows.length, tuple(windows[0].shape)) == (4_000, (240, 11))
+    assert tuple(round(v, 2) for v in windows[0][0, :2].tolist()) == jena_climate.FIRST["2009_2016"]
 
 
 def written(rows: int, first: str = "996.52,-8.02") -> str:
@@ -127,7 +128,7 @@ def test_a_file_like_the_book_s(book):
     assert (len(data.train) - data.validation, data.validation, len(data.test)) == (198_560, 98_432, 119_040)
     assert dataset.fingerprint == data.checksums[jena_climate.UNPACKED.name]
     again = jena_climate.build(**BOOK).load()
-    assert torch.equal(again.train.inputs["weather"].series, data.train.inputs["weather"].series)
+    assert torch.equal(again.train.inputs["weather"].phases, data.train.inputs["weather"].phases)
 
 
 def test_what_is_missing_is_said_with_where_it_can_be_had(cache, monkeypatch):
@@ -142,7 +143,7 @@ def test_what_is_missing_is_said_with_where_it_can_be_had(cache, monkeypatch):
 def test_made_weather_can_be_forecast_better_than_by_its_last_value(cache):
     data = jena_climate.build(source="sample", step=24, lookback=144, recent=True, **SUMMER, years="2024").load()
     assert data.source == "sample"
-    assert data.train.inputs["weather"].series.isfinite().all()
+    assert data.train.inputs["weather"].phases.isfinite().all()
     n = len(data.train) - data.validation
     train, held = pick(data.train, np.arange(n)), pick(data.train, np.arange(n, len(data.train)))
     target = data.spec.targets["temperature"]

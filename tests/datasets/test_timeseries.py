@@ -200,10 +200,10 @@ def test_no_row_outside_the_training_range_takes_part_in_the_normalisation(write
 def test_windows_of_all_parts_look_into_one_series_and_nothing_is_copied(write):
     data = build(write(text(numbers()))).load()
     train, test = data.train.inputs["series"], data.test.inputs["series"]
-    assert train.series.data_ptr() == test.series.data_ptr()
+    assert train.phases.data_ptr() == test.phases.data_ptr()
     spec = build(write(text(numbers()))).spec
     loader = Loader(data.train, spec, [np.arange(len(data.train))], 32, torch.float32)
-    assert loader.rows.inputs["series"].series.data_ptr() == train.series.data_ptr()
+    assert loader.rows.inputs["series"].phases.data_ptr() == train.phases.data_ptr()
 
 
 def test_all_that_is_kept_is_less_than_three_series():
@@ -216,7 +216,7 @@ def test_all_that_is_kept_is_less_than_three_series():
     known = _series.spec(cut, names, "1", ("series", "b"), "", "train", {})
     series = torch.zeros(rows, channels)
     data = _series.data(cut, known, series, series[:, 1], "real", {})
-    tensors = [series]
+    tensors = [series, data.train.inputs["series"].phases]
     for part in (data.train, data.test):
         tensors += [part.inputs["series"].starts, part.targets["b"]]
     more = sum(times.nbytes for times in data.extras.values())
