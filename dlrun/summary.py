@@ -155,5 +155,6 @@ def write(folder: RunFolder, summary: dict[str, Any], plots: bool) -> None:
         from dlrun.plots import draw_history
 
         title = summary["task"] + (" · SAMPLE DATA" if summary["data_source"] == "sample" else "")
-        draw_history(folder.read_rows(), folder.plots, title)
+        of_validation = {} if summary["metrics"]["test"] else summary["baseline"]
+        draw_history(folder.read_rows(), folder.plots, title, baseline=of_validation)
     write_text(folder.summary, json.dumps(summary, indent=2) + "\n")

@@ -20,8 +20,6 @@ from dlrun.contracts.data import (
     Split,
     Stored,
     TargetSpec,
-    Windows,
-    dealt,
 )
 from dlrun.contracts.judging import Baseline, Evaluation, Guard
 from dlrun.contracts.learning import (
@@ -41,6 +39,7 @@ from dlrun.contracts.learning import (
     SumOfLosses,
     TableMetric,
 )
+from dlrun.contracts.windows import Windows, dealt
 
 __all__ = [
     "AnyLoss",

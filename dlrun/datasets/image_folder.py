@@ -149,12 +149,11 @@ class ImageFolder:
             self.path, f"{rows['train']:,}", f"{rows['test']:,}", len(found.classes), ", ".join(found.classes[:12]),
         )  # fmt: skip
         if "val" in found.parts:
-            n = len(found.parts["val"].files)
             log.info(
                 "the %s pictures of the validation folder are the last training rows: evaluation=holdout "
-                "evaluation.order=chronological evaluation.validation=%d holds out these",
-                f"{n:,}", n,
-            )  # fmt: skip
+                "evaluation.validation=given holds out these",
+                f"{len(found.parts['val'].files):,}",
+            )
         if found.ignored:
             kinds = ", ".join(f"{n} {ending}" for ending, n in found.ignored.most_common(5))
             log.warning("%s: files that are no pictures in a class folder are ignored: %s", self.path, kinds)
