@@ -14,11 +14,14 @@ from dlrun.errors import Problem
 def check_outputs(metrics: dict[str, Any], outputs: Mapping[str, str]) -> list[Problem]:
     """A metric can't read what the model does not give."""
     hint = f"its outputs: {', '.join(outputs) or 'none'}; set the metric's target"
-    return [
-        Problem(f"metrics.{name}", f"the model has no output '{metric.key}'", hint)
-        for name, metric in metrics.items()
-        if metric is not None and metric.key not in outputs
-    ]
+    problems = []
+    for name, metric in metrics.items():
+        if metric is not None and metric.key not in outputs:
+            problems.append(Problem(f"metrics.{name}", f"the model has no output '{metric.key}'", hint))
+        elif getattr(metric, "of_deviations", False) and outputs[metric.key] != "linear":
+            message = f"needs a linear last layer, that of '{metric.key}' is {outputs[metric.key]}"
+            problems.append(Problem(f"metrics.{name}", message, "take mae"))
+    return problems
 
 
 def check_evaluation(evaluation: Any, unstackable: str | None) -> list[Problem]:

@@ -14,6 +14,7 @@ from dlrun.config import RunConfig, Section
 from dlrun.contracts import (
     AnyLoss,
     AnyMetric,
+    AnyTable,
     Callback,
     Data,
     Dataset,
@@ -23,7 +24,6 @@ from dlrun.contracts import (
     Schedule,
     Split,
     Step,
-    TableMetric,
 )  # fmt: skip
 from dlrun.errors import ConfigError, Problem
 from dlrun.losses import _table
@@ -44,7 +44,7 @@ class Parts:
     probe: nn.Module
     loss: AnyLoss
     metrics: dict[str, AnyMetric]
-    tables: dict[str, TableMetric]
+    tables: dict[str, AnyTable]
     optimizer: OptimizerSpec
     schedule: Callable[[], Schedule]
     evaluation: Evaluation
@@ -66,7 +66,7 @@ class Parts:
         of_classes = [name for name, target in known.items() if target.problem in ("binary", "multiclass")]
         targets = data.train.targets[[*of_classes, *known][0]].numpy()
         scale = len(data.train) / data.spec.rows["train"] if data.spec.rows else 1.0
-        return self.evaluation.splits(targets, seed, scale)
+        return self.evaluation.splits(targets, seed, scale, data.validation)
 
     def objective(self, seed: int, dtype: torch.dtype, device: torch.device) -> Objective:
         """A fresh model with loss and metrics, ready to train."""
@@ -97,7 +97,7 @@ def assemble(config: RunConfig) -> Parts:
     metrics = builder.mapping("metrics", config.metrics, spec)
     metrics = reported(metrics)
     logged = ["loss", *(logged_terms(loss) if loss else [f"{target}_loss" for target in spec.targets]),
-              *(name for name, metric in metrics.items() if not isinstance(metric, TableMetric))]  # fmt: skip
+              *(name for name, metric in metrics.items() if not isinstance(metric, AnyTable))]  # fmt: skip
     problems += agreeing.check_logged(logged)
     if evaluation is not None:
         problems += agreeing.check_monitors(evaluation, config, logged)
@@ -138,8 +138,8 @@ def assemble(config: RunConfig) -> Parts:
     make_step = registry.load("step", config.step.name)
     return Parts(
         dataset, model, probe, loss,
-        {name: m for name, m in metrics.items() if not isinstance(m, TableMetric)},
-        {name: m for name, m in metrics.items() if isinstance(m, TableMetric)},
+        {name: m for name, m in metrics.items() if not isinstance(m, AnyTable)},
+        {name: m for name, m in metrics.items() if isinstance(m, AnyTable)},
         optimizer, lambda: builder.section("schedule", config.schedule), evaluation,
         lambda ensemble, opt: make_step(ensemble, opt, **config.step.args),
         lambda: builder.mapping("callbacks", config.callbacks),

@@ -61,8 +61,8 @@ def known(names: Sequence[str]) -> list[str]:
 def state(file: File) -> State:
     """Where a file lies; nothing is hashed, and no address is asked."""
     if file.path.exists():
-        # where several checksums are accepted, so are several sizes
-        right = len(file.accepted) > 1 or file.path.stat().st_size == file.bytes
+        # where several checksums are accepted, or none is known, so are several sizes
+        right = len(file.accepted) != 1 or file.path.stat().st_size == file.bytes
         return "cached" if right else "wrong size"
     return "in a mirror" if _in_mirror(file) else "missing"
 

@@ -146,12 +146,13 @@ def value_of(path: str, summary: dict[str, Any], rows: list[dict[str, Any]]) -> 
 
     `test.accuracy`; `val.loss` (at the end of training, mean over splits) and its `.best`, `.best_epoch`, `.std`
     (over splits); `val.loss.epoch_6`, `train.loss`, `train.loss.epoch_6`; `baseline.accuracy` (what the result is
-    held against), `baseline.accuracy.permutation` (that of a kind); `parameters.total`.
+    held against), `baseline.accuracy.permutation` (that of a kind); `parameters.total`; `rows.train`, `rows.val` (of
+    the first split) and `rows.test`.
     """
     part, name, *field = path.split(".")
     if part == "train" or (field and field[0].startswith("epoch_")):
         return _of_epoch(part, name, field[0] if field else "", rows)
-    if part == "parameters":
+    if part in ("parameters", "rows"):
         return summary.get(part, {}).get(name)
     if part == "baseline":
         found = summary.get(part, {}).get(name) or {}

@@ -38,6 +38,7 @@ class TrainerConfig:
     batch_size: Count = 128
     eval_batch_size: Count = 1024
     steps_per_epoch: Count | None = None
+    replacement: bool = False
     device: str = "auto"
     precision: Literal["float32", "float64"] = "float32"
     compile: Literal["auto", "always", "never"] = "auto"

@@ -151,7 +151,9 @@ def loaders(shares: list[Share], rows: Rows) -> tuple[Loader, Loader | None]:
     ]  # fmt: skip
     index = [s.train for s in splits]
     counted = weighing(terms(first.parts.loss), spec, rows, index, dtype)
-    train_loader = Loader(rows, spec, index, trainer.batch_size, dtype, seeds, trainer.steps_per_epoch, counted)
+    train_loader = Loader(
+        rows, spec, index, trainer.batch_size, dtype, seeds, trainer.steps_per_epoch, counted, trainer.replacement
+    )
     if not all(len(s.val) for s in splits):
         return train_loader, None
     return train_loader, Loader(rows, spec, [s.val for s in splits], trainer.eval_batch_size, dtype)

@@ -14,12 +14,15 @@ from dlrun import registry
 from dlrun.contracts import AnyMetric, Baseline, DataSpec, RankingMetric, Rows, Split, TargetSpec
 from dlrun.picking import pick
 from dlrun.seeds import derive
+from dlrun.standardizing import deviation
 
 log = logging.getLogger("dlrun")
 
 Baselines = dict[str, dict[str, Any]]
 
-USUAL = ("chance", "majority", "permutation", "mean", "median")
+HIDDEN = "no better than a model without hidden layers"
+
+USUAL = ("chance", "majority", "permutation", "mean", "median", "persistence")
 """Chosen by default for whatever target: one that does not fit is left out in silence where another does."""
 
 CLASSES = "chance, majority, permutation, logistic"
@@ -35,32 +38,41 @@ def judge(
     scored: Rows | Sequence[Split],
     seed: int,
     result: Mapping[str, float],
+    deviations: Mapping[str, Tensor] | None = None,
 ) -> Baselines:
     """Each metric's value for the chosen baselines, beside the model's.
 
     chosen: names of baselines with their arguments. scored: rows that none of `train` is among, or splits of `train`:
     then a baseline learns from each split's training rows and is scored on its validation rows, as the model was, and
-    the values are means over the splits. result: the model's own metrics.
+    the values are means over the splits. result: the model's own metrics. deviations: `<target>_deviation` as the
+    scored model has them; without them they are those of the rows learned from.
 
     Returns `{metric: {"value", "kind", "result", "beaten", "unbeaten", "all"}}`. value, kind: of the strongest baseline
-    that reads no input; one with chance in it has to be better by two standard deviations to count as stronger.
+    that learns from no input; one with chance in it has to be better by two standard deviations to count as stronger.
     A baseline is beaten by a result better than all of its n repetitions; unbeaten: names of the others, strongest
-    first. all: `{name: {"kind", "reads_inputs", "mean", "std", "n", "best"}}`, the best of n repetitions. A metric
-    that is defined for no baseline is left out; a warning names chosen baselines that fit no target.
+    first. all: `{name: {"kind", "reads_inputs", "learns", "mean", "std", "n", "best"}}`, the best of n repetitions, and
+    whether it learns from inputs. A metric that is defined for no baseline is left out; a warning names chosen
+    baselines that fit no target.
     """
     built: dict[str, Any] = {name: registry.load("baselines", name)(**args) for name, args in chosen.items()}
-    inputs = any(_reads_inputs(baseline) for baseline in built.values())
+    targets = [spec.targets[metric.key] for metric in metrics.values()]
+    inputs = any(_reads_inputs(b) and any(_fits(b, target) for target in targets) for b in built.values())
     splits = [None] if isinstance(scored, Rows) else [split for split in scored if len(split.val)]
     values: dict[tuple[str, str], list[list[float]]] = {}  # by metric and baseline: one list per split
     for split in splits:
         learned, new = (train, scored) if split is None else (pick(train, r, inputs) for r in (split.train, split.val))
         assert isinstance(new, Rows)
+        unit = deviations or {
+            f"{name}_deviation": deviation(spec, train, name, None if split is None else split.train)
+            for name, target in spec.targets.items()
+            if target.standardize != "no" and target in targets
+        }
         for name, baseline in built.items():
             use = derive(seed, "baseline", name, split.name if split else "test")
-            for metric, found in _scores(spec, metrics, baseline, learned, new, use).items():
+            for metric, found in _scores(spec, metrics, baseline, learned, new, use, unit).items():
                 values.setdefault((metric, name), []).append(found)
     if splits and metrics:
-        _warn_of_silent(list(chosen), {name for _, name in values}, [spec.targets[m.key] for m in metrics.values()])
+        _warn_of_silent(list(chosen), {name for _, name in values}, targets)
     judged = {}
     for metric, measure in metrics.items():
         upwards = measure.higher_is_better
@@ -78,11 +90,11 @@ def verdict(judged: Baselines) -> str:
         return "beats every baseline" if judged else ""
     failed: dict[str, list[str]] = {}  # by baseline
     close: dict[str, bool] = {}
-    blind = True
+    reasons: set[str] = set()
     for metric, found in behind.items():
-        blind_ones = [name for name in found["unbeaten"] if not found["all"][name]["reads_inputs"]]
-        name = (blind_ones or found["unbeaten"])[0]
-        blind = blind and bool(blind_ones)
+        simple = [name for name in found["unbeaten"] if not _learns(found["all"][name])]
+        name = (simple or found["unbeaten"])[0]
+        reasons.add(_reason(found["all"][name]))
         score, result = found["all"][name], found["result"]
         spread = f" ± {score['std']:.2g}, best of {score['n']}: {score['best']:.4g}" if score["n"] > 1 else ""
         failed.setdefault(name, []).append(f"{metric} {result:.4g} against {score['mean']:.4g}{spread}")
@@ -96,7 +108,7 @@ def verdict(judged: Baselines) -> str:
         not_beaten = [f"not {plainly}"] * bool(plainly) + [f"not clearly {barely}"] * bool(barely)
         return f"beats every baseline in {' and '.join(ahead)}, but {' and '.join(not_beaten)}"
     not_beaten = [f"does not beat {plainly}"] * bool(plainly) + [f"does not clearly beat {barely}"] * bool(barely)
-    why = "no sign that the input was used" if blind else "no better than a model without hidden layers"
+    why = reasons.pop() if len(reasons) == 1 else HIDDEN
     return f"{' and '.join(not_beaten)}: {why}"
 
 
@@ -113,8 +125,8 @@ def _warn_of_silent(chosen: list[str], spoke: set[str], targets: list[TargetSpec
 def _judged(scores: dict[str, dict[str, Any]], upwards: bool, result: float) -> dict[str, Any]:
     """Of one metric."""
     sign = 1 if upwards else -1
-    blind = {name: score for name, score in scores.items() if not score["reads_inputs"]} or scores
-    strongest = max(blind.values(), key=lambda score: sign * score["mean"] - 2 * score["std"])
+    simple = {name: score for name, score in scores.items() if not _learns(score)} or scores
+    strongest = max(simple.values(), key=lambda score: sign * score["mean"] - 2 * score["std"])
     best_first = sorted(scores, key=lambda name: -sign * scores[name]["mean"])
     unbeaten = [n for n in best_first if not sign * result > sign * scores[n]["best"]]
     return {
@@ -128,15 +140,16 @@ def _judged(scores: dict[str, dict[str, Any]], upwards: bool, result: float) -> 
 
 
 def _scores(
-    spec: DataSpec, metrics: Mapping[str, AnyMetric], baseline: Baseline, train: Rows, scored: Rows, seed: int
-) -> dict[str, list[float]]:
-    """By metric, one value per repetition."""
+    spec: DataSpec, metrics: Mapping[str, AnyMetric], baseline: Baseline, train: Rows, scored: Rows, seed: int,
+    more: Mapping[str, Tensor],
+) -> dict[str, list[float]]:  # fmt: skip
+    """By metric, one value per repetition. more: what a model gives beside predictions."""
     found = {}
     for key in dict.fromkeys(metric.key for metric in metrics.values()):
         predictions = baseline.outputs(key, spec.targets[key], train, scored, seed)
         for name, metric in metrics.items():
             if metric.key == key and predictions is not None:
-                outputs = [{key: p, f"{key}_logits": _logits(p, spec.targets[key])} for p in predictions]
+                outputs = [{**more, key: p, f"{key}_logits": _logits(p, spec.targets[key])} for p in predictions]
                 found[name] = [_value(metric, some, scored.targets) for some in outputs]
     return found
 
@@ -158,10 +171,28 @@ def _score(baseline: Any, repetitions: Any, upwards: bool) -> dict[str, Any]:
     """std with n - 1 in the denominator; 0 for one repetition."""
     n = len(repetitions)
     spread = float(np.std(repetitions, ddof=1)) if n > 1 else 0.0
-    kind, reads_inputs = baseline.kind, _reads_inputs(baseline)
+    reads_inputs = _reads_inputs(baseline)
+    facts = {"kind": baseline.kind, "reads_inputs": reads_inputs}
+    facts["learns"] = reads_inputs and getattr(baseline, "learns", True)
     best = float(np.max(repetitions) if upwards else np.min(repetitions))
     mean = float(np.mean(repetitions))
-    return {"kind": kind, "reads_inputs": reads_inputs, "mean": mean, "std": spread, "n": n, "best": best}
+    return {**facts, "mean": mean, "std": spread, "n": n, "best": best}
+
+
+def _learns(score: Mapping[str, Any]) -> bool:
+    return bool(score.get("learns", score["reads_inputs"]))
+
+
+def _reason(score: Mapping[str, Any]) -> str:
+    """What it means not to beat this baseline."""
+    if not score["reads_inputs"]:
+        return "no sign that the input was used"
+    return HIDDEN if _learns(score) else f"no better than the {score['kind']}"
+
+
+def _fits(baseline: Any, target: TargetSpec) -> bool:
+    fits = getattr(baseline, "fits", None)
+    return fits is None or bool(fits(target))
 
 
 def _reads_inputs(baseline: Any) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dlrun.contracts import Bags, Batch, Column, DataSpec, Rows
+from dlrun.contracts import Bags, Batch, Column, DataSpec, Rows, Stored, Windows
 from dlrun.ragged import Ragged
 from dlrun.seeds import derive
 from dlrun.weighing import Weighing
@@ -38,6 +39,7 @@ class Loader:
     index: K index arrays into `rows`. seeds: one per member to shuffle by, anew each epoch; None keeps the
     order. With K > 1 every tensor of a batch carries a leading axis K and there is always a mask; where all
     members have the same rows in the same order the batches are `shared` and look like those of one.
+    replacement: with seeds, each row of a batch is drawn from all rows, and all batches are whole.
     dtype: of floating-point inputs and targets. weighing: what the loss of each row counts, where it is not 1.
     ragged: the multi-hot inputs.
     """
@@ -52,6 +54,7 @@ class Loader:
         seeds: list[int] | None = None,
         steps: int | None = None,
         weighing: Weighing | None = None,
+        replacement: bool = False,
     ):
         self.rows, self.spec, self.dtype = rows, spec, dtype
         self.members = len(index)
@@ -60,7 +63,7 @@ class Loader:
         self.index = [torch.from_numpy(np.ascontiguousarray(i, dtype=np.int64)) for i in index]
         if self.shared:
             self.index, seeds, weighing = self.index[:1], seeds and seeds[:1], weighing and weighing.of_first()
-        self.batch_size, self.seeds, self.weighing = batch_size, seeds, weighing
+        self.batch_size, self.seeds, self.weighing, self.replacement = batch_size, seeds, weighing, replacement
         full = -(-max(len(i) for i in index) // batch_size)
         self.passes = -(-steps // full) if steps else 1
         self.steps = steps or full
@@ -69,7 +72,7 @@ class Loader:
             name: Ragged(c, spec.inputs[name].shape[0]) for name, c in rows.inputs.items() if isinstance(c, Bags)
         }
         first = next(iter(rows.inputs.values()))
-        self.device = (first.values if isinstance(first, Bags) else first).device
+        self.device = _memory(first).device
         self.together = self._together()
 
     @property
@@ -106,6 +109,9 @@ class Loader:
         if self.seeds is None:
             return index
         generator = torch.Generator().manual_seed(derive(self.seeds[member], "epoch", epoch, pass_))
+        if self.replacement:
+            whole = len(index) + -len(index) % self.batch_size
+            return index[torch.randint(len(index), (whole,), generator=generator)]
         return index[torch.randperm(len(index), generator=generator)]
 
     def _portions(self, plan: Plan, first: int, last: int) -> list[Portion]:
@@ -137,15 +143,16 @@ class Loader:
         return mask.to(self.device, self.dtype)
 
     def _column(
-        self, name: str, column: Column, flat: Tensor, there: Tensor, shapes: list[torch.Size]
+        self, name: str, column: Stored, flat: Tensor, there: Tensor, shapes: list[torch.Size]
     ) -> Sequence[Column]:
         if isinstance(column, Bags):
             return self.ragged[name].batches(flat, there, shapes)
         return _split(self.values(name, column, there), shapes)
 
-    def values(self, name: str, column: Tensor, rows: Tensor) -> Tensor:
+    def values(self, name: str, column: Tensor | Windows, rows: Tensor) -> Tensor:
         """Some rows [T] of an input as the model reads them, [T, *shape]: tokens in int64, all else in `dtype`."""
-        given, taken = self.spec.inputs[name], column.index_select(0, rows)
+        given = self.spec.inputs[name]
+        taken = column.of(rows) if isinstance(column, Windows) else column.index_select(0, rows)
         if given.encoding == "tokens":
             return taken.long()
         taken = taken.to(self.dtype)  # a fresh tensor: it may be changed
@@ -157,6 +164,8 @@ class Loader:
         for name, column in self.rows.inputs.items():
             if isinstance(column, Bags):
                 row += column.values.nbytes // max(len(column.offsets) - 1, 1)
+            elif isinstance(column, Windows):
+                row += column[0].numel() * self.dtype.itemsize
             else:
                 dtype = torch.int64 if self.spec.inputs[name].encoding == "tokens" else self.dtype
                 row += column[:1].numel() * dtype.itemsize
@@ -169,12 +178,21 @@ def _split(taken: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
     return [part.view(*shape, *taken.shape[1:]) for part, shape in zip(parts, shapes, strict=True)]
 
 
+def _memory(column: Stored) -> Tensor:
+    """Where the numbers of a column are."""
+    if isinstance(column, Tensor):
+        return column
+    return column.values if isinstance(column, Bags) else column.phases
+
+
 def to_device(rows: Rows, device: torch.device) -> Rows:
     """All columns on one device."""
 
-    def move(column: Column) -> Column:
+    def move(column: Stored) -> Stored:
         if isinstance(column, Bags):
             return Bags(*(t.to(device) for t in column))
+        if isinstance(column, Windows):
+            return replace(column, phases=column.phases.to(device), starts=column.starts.to(device))
         # Off the CPU, few of torch's operators know uint16.
         narrow = column.dtype == torch.uint16 and device.type != "cpu"
         return (column.int() if narrow else column).to(device)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from dlrun.contracts import Bags, Column, Rows
+from dlrun.contracts import Bags, Rows, Stored, Windows
 
 
 def pick(rows: Rows, index: np.ndarray, inputs: bool = True) -> Rows:
@@ -18,8 +20,10 @@ def pick(rows: Rows, index: np.ndarray, inputs: bool = True) -> Rows:
     )
 
 
-def pick_column(column: Column, index: np.ndarray) -> Column:
-    """[N, ...] or `Bags` of N rows to the n rows of `index`; on the CPU."""
+def pick_column(column: Stored, index: np.ndarray) -> Stored:
+    """[N, ...], `Bags` or `Windows` of N rows to the n rows of `index`; on the CPU."""
+    if isinstance(column, Windows):
+        return replace(column, starts=column.starts[torch.from_numpy(np.asarray(index, np.int64))])
     if not isinstance(column, Bags):
         return column[torch.from_numpy(np.asarray(index, np.int64))]
     offsets = column.offsets.numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,39 @@ import numpy as np
 from dlrun.comparing import smooth
 from dlrun.files import writing
 
+NEAR = 0.5
+"""Of the height of the curves: a baseline further away would make them flat."""
+
 HEAD = ("stage", "repeat", "fold", "epoch", "split")
 
 
 def draw_history(
-    rows: list[dict[str, Any]], folder: Path, title: str, smoothing: float = 0.0, dpi: int = 120
+    rows: list[dict[str, Any]],
+    folder: Path,
+    title: str,
+    smoothing: float = 0.0,
+    baseline: Mapping[str, Any] | None = None,
+    dpi: int = 120,
 ) -> list[Path]:
     """One PNG per logged value, such as `loss.png`. Several splits: while all train, their mean and one standard
     deviation around it. title: what was trained. smoothing: factor of `comparing.smooth`; what was measured then stays
-    behind it, pale. Returns the files."""
+    behind it, pale. baseline: by logged value, what it is held against, as `{"value", "kind"}`; a line where it is near
+    the curves. Returns the files."""
     fit = [row for row in rows if row["stage"] == "fit"]
     names = [name for name in (fit[0] if fit else {}) if name not in HEAD]
-    return [_draw(name, fit, folder / f"{name}.png", title, smoothing, dpi) for name in names]
+    against = baseline or {}
+    return [_draw(name, fit, folder / f"{name}.png", title, smoothing, against.get(name), dpi) for name in names]
 
 
-def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, smoothing: float, dpi: int) -> Path:
+def _draw(
+    name: str,
+    rows: list[dict[str, Any]],
+    path: Path,
+    title: str,
+    smoothing: float,
+    against: Mapping[str, Any] | None,
+    dpi: int,
+) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -61,6 +80,9 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, smoothi
                 fontsize=8,
                 color="0.35",
             )
+    low, high = axes.get_ylim()
+    if against and low - NEAR * (high - low) <= against["value"] <= high + NEAR * (high - low):
+        axes.axhline(against["value"], color="0.4", linewidth=1, linestyle="--", zorder=0, label=against["kind"])
     parts = "training and validation" if any(r["split"] == "val" for r in rows) else "training"
     axes.set_title(f"{title}: {parts} {name}", fontsize=11, parse_math=False)
     axes.set(xlabel="epoch", ylabel=name)

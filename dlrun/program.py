@@ -8,8 +8,9 @@ differ in length, the rows themselves in room that is enough for nearly all batc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from dlrun.contracts import Bags, Batch, Output, Rule
+from dlrun.contracts import Bags, Batch, Output, Rule, Windows
 from dlrun.device import rng_state, set_rng_state
 from dlrun.loaders import Loader, Plan
 from dlrun.optimizers._rule import advance, table
@@ -54,7 +55,7 @@ class Program:
     def fixed(self) -> list[Tensor]:
         """The tensors that stay the same, in the order of `update`'s arguments."""
         slots = [slot[name] for slot in self.slots for name in sorted(slot)]
-        columns = self._columns().values()
+        columns = [t for column in self._columns().values() for t in _tensors(column)]
         weighing = self.loader.weighing.tensors() if self.loader.weighing else []
         tensors = [*self.weights.values(), *self.others.values(), *slots, *columns, *self.loader.targets.values(),
                    *weighing, self.sums]  # fmt: skip
@@ -83,7 +84,7 @@ class Program:
             taken &= (words <= room).all(1).numpy()
         return taken
 
-    def _columns(self) -> State:
+    def _columns(self) -> dict[str, Tensor | Windows]:
         return {name: c for name, c in self.loader.rows.inputs.items() if not isinstance(c, Bags)}
 
     def _bags(self, name: str, rows: Tensor, there: Tensor) -> list[list[Tensor]]:
@@ -121,7 +122,7 @@ class Program:
         weights = {name: next(given) for name in self.weights}
         others = {name: next(given) for name in self.others}
         slots = [{name: next(given) for name in sorted(slot)} for slot in self.slots]
-        columns = {name: next(given) for name in self._columns()}
+        columns = {name: _made_of(column, given) for name, column in self._columns().items()}
         targets = {name: next(given) for name in self.loader.targets}
         weighing = self.loader.weighing
         if weighing:
@@ -147,8 +148,8 @@ class Program:
         return tuple(output.kept[name].detach() for name in self.kept_names)
 
     def _batch(
-        self, columns: State, ragged: dict[str, Bags], targets: State, weighing: Weighing | None, index: Tensor,
-        filled: Tensor,
+        self, columns: Mapping[str, Tensor | Windows], ragged: dict[str, Bags], targets: State,
+        weighing: Weighing | None, index: Tensor, filled: Tensor,
     ) -> Batch:  # fmt: skip
         """index: int64 [K, B] or [1, B]; filled: int64 [K] or [1]."""
         several = index.shape[0] > 1
@@ -171,6 +172,17 @@ class Program:
             self.loader.shared,
             weighing.of(taken, flat.view(shape)) if weighing else None,
         )
+
+
+def _tensors(column: Tensor | Windows) -> list[Tensor]:
+    return [column.phases, column.starts] if isinstance(column, Windows) else [column]
+
+
+def _made_of(column: Tensor | Windows, given: Iterator[Tensor]) -> Tensor | Windows:
+    """The column with the next of the tensors in place of its own."""
+    if isinstance(column, Windows):
+        return replace(column, phases=next(given), starts=next(given))
+    return next(given)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from dlrun import environment, fitting, grouping, guarding, ledger, lifecycle, s
 from dlrun.assembly import Parts, assemble
 from dlrun.checkpoint import load_weights
 from dlrun.config import RunConfig
-from dlrun.contracts import Data, Rows, Split
+from dlrun.contracts import Data, Rows, RowTable, Split
 from dlrun.errors import DataError
 from dlrun.files import write_text, writing
 from dlrun.finding import final_weights, find_origin
@@ -214,6 +214,8 @@ class Run:
         mark = " · SAMPLE DATA" if self.config.dataset.args["source"] == "sample" else ""
         for metric, table in tabulate(self.parts, rows, index, weights, self.config, self.device).items():
             path = self.folder.artifacts / f"{metric}-{name}.csv"
-            write_text(path, "".join(",".join(f"{v:g}" for v in row) + "\n" for row in table))
+            made = self.parts.tables[metric]
+            head = [",".join(made.columns) + "\n"] if isinstance(made, RowTable) else []
+            write_text(path, "".join(head + [",".join(f"{v:g}" for v in row) + "\n" for row in table]))
             with writing(path.with_suffix(".png")) as aside:
-                self.parts.tables[metric].draw(table, aside, f"{self.config.task} · {name}{mark}")
+                made.draw(table, aside, f"{self.config.task} · {name}{mark}")

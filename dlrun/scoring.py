@@ -7,7 +7,7 @@ import torch
 
 from dlrun.assembly import Parts
 from dlrun.config import RunConfig
-from dlrun.contracts import Rows
+from dlrun.contracts import Rows, RowTable
 from dlrun.device import DTYPES
 from dlrun.loaders import Loader, to_device
 from dlrun.stack import Single, State
@@ -24,13 +24,20 @@ def tabulate(
     model = parts.model(0).to(device, dtype).eval()
     model.load_state_dict(weights)
     sums: dict[str, torch.Tensor] = {}
+    lines: dict[str, list[torch.Tensor]] = {}
     with torch.no_grad():
         for batch, _ in Loader(rows, parts.spec, [index], config.trainer.eval_batch_size, dtype).epoch(0):
             outputs = model(batch.inputs)
             for name, metric in parts.tables.items():
+                if isinstance(metric, RowTable):
+                    lines.setdefault(name, []).append(metric.keep(outputs, batch.targets).cpu())
+                    continue
                 state = metric.update(outputs, batch.targets, batch.mask)
                 sums[name] = sums[name] + state if name in sums else state
-    return {name: metric.table(sums[name].cpu()) for name, metric in parts.tables.items()}
+    return {
+        name: torch.cat(lines[name]).numpy() if isinstance(metric, RowTable) else metric.table(sums[name].cpu())
+        for name, metric in parts.tables.items()
+    }
 
 
 def score(parts: Parts, rows: Rows, weights: State, config: RunConfig, device: torch.device) -> dict[str, float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from dlrun.contracts import AnyLoss, Bags, Column, Data, Dataset, InputSpec, SumOfLosses, TargetSpec
+from dlrun.contracts import AnyLoss, Bags, Data, Dataset, InputSpec, Stored, SumOfLosses, TargetSpec, Windows
 from dlrun.graphs import summary
 
 MOST_COLUMNS = 30
@@ -67,21 +68,27 @@ def card(dataset: Dataset, data: Data, columns: bool = False) -> list[list[Any]]
     return rows
 
 
-def _column(column: Column, given: InputSpec) -> str:
+def _column(column: Stored, given: InputSpec) -> str:
     if isinstance(column, Bags):
         sizes = (column.offsets[1:] - column.offsets[:-1]).numpy()
         return (
             f"multi-hot {_shape(given.shape, len(sizes))}, kept as indices {int(column.values.min())} to "
             f"{int(column.values.max())}; {sizes.mean():.0f} a row ({sizes.min()} to {sizes.max()})"
         )
+    if isinstance(column, Windows):
+        every = f", one row in {column.step}" if column.step > 1 else ""
+        series = f"{_shape(given.shape[1:], column.length)} {_dtype(column.phases)}"
+        return f"windows {_shape(given.shape, len(column))}{every}, into one series {series}"
     stored = f"{_shape(column.shape[1:], len(column))} {_dtype(column)}"
     if given.encoding == "tokens":
         return f"tokens {stored}, {int(column.numpy().min())} to {int(column.numpy().max())} of {given.vocabulary:,}"
     return f"{stored}, {_range(column)}"
 
 
-def _named(column: Column, names: tuple[str, ...]) -> list[list[str]]:
-    """A line per column of a table, at most `MOST_COLUMNS` of them."""
+def _named(column: Stored, names: tuple[str, ...]) -> list[list[str]]:
+    """A line per column of a table or channel of a series, at most `MOST_COLUMNS` of them."""
+    if isinstance(column, Windows):
+        column = column.values(column.covered(torch.arange(len(column))))
     if isinstance(column, Bags) or column.ndim != 2 or len(names) < 2:
         return []
     rows = [[f"  {name}", _range(column[:, i])] for i, name in enumerate(names[:MOST_COLUMNS])]

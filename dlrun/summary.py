@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 
 from dlrun.assembly import Parts
+from dlrun.checkpoint import load_weights
 from dlrun.claims import compare
 from dlrun.config import RunConfig, TrainerConfig
 from dlrun.contracts import AnyMetric, Data, Rows, Split
 from dlrun.files import write_text
+from dlrun.finding import final_weights
 from dlrun.judging import judge
 from dlrun.recording import Progressed
 from dlrun.run_folder import RunFolder
+from dlrun.standardizing import learned_deviations
 
 Row = dict[str, Any]
 
@@ -37,12 +40,13 @@ def make(
         "data_source": data.source,
         "seed": config.seed,
         "metrics": metrics,
-        "baseline": _baseline(config, parts, data, splits, metrics),
+        "baseline": _baseline(config, parts, data, splits, folder, metrics),
         "warnings": warnings,
         "acknowledged": config.acknowledge,
         "seconds": round(progressed.seconds(), 3),
         "seconds_per_epoch": round(progressed.state["epoch_seconds"] / max(progressed.state["epochs"], 1), 5),
         "device": device,
+        "rows": {"train": len(splits[0].train), "val": len(splits[0].val), "test": len(data.test) if data.test else 0},
         "parameters": {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, t in sizes if t)},
         "book": compare(config.task, overrides, data.source, metrics),
     }
@@ -105,10 +109,12 @@ def _upwards(name: str, metrics: dict[str, AnyMetric]) -> bool:
 
 
 def _baseline(
-    config: RunConfig, parts: Parts, data: Data, splits: list[Split], metrics: dict[str, Any]
+    config: RunConfig, parts: Parts, data: Data, splits: list[Split], folder: RunFolder, metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """On the rows that the result stands for: the test set when it was opened, else the validation rows."""
+    deviations = None
     if metrics["test"] and data.test is not None:
+        deviations = learned_deviations(parts.probe, load_weights(final_weights(folder)))
         scored: Rows | list[Split] = data.test
         result = metrics["test"]
     else:
@@ -116,7 +122,7 @@ def _baseline(
         result = {name: value["mean"] for name, value in metrics["val"].items()}
     if not result:
         return {}
-    return judge(parts.spec, parts.metrics, config.baselines, data.train, scored, config.seed, result)
+    return judge(parts.spec, parts.metrics, config.baselines, data.train, scored, config.seed, result, deviations)
 
 
 def remark(rows: list[Row]) -> str:
@@ -141,5 +147,6 @@ def write(folder: RunFolder, summary: dict[str, Any], trainer: TrainerConfig) ->
         from dlrun.plots import draw_history
 
         title = summary["task"] + (" · SAMPLE DATA" if summary["data_source"] == "sample" else "")
-        draw_history(folder.read_rows(), folder.plots, title, trainer.plot_smoothing)
+        of_validation = {} if summary["metrics"]["test"] else summary["baseline"]
+        draw_history(folder.read_rows(), folder.plots, title, trainer.plot_smoothing, of_validation)
     write_text(folder.summary, json.dumps(summary, indent=2) + "\n")

@@ -194,7 +194,8 @@ def test_what_a_task_acknowledges_is_there(project):
         parts = assemble(config)
         data = parts.dataset.load()
         targets = next(iter(data.train.targets.values())).numpy()
-        splits = parts.evaluation.splits(targets, 0, len(data.train) / data.spec.rows["train"])
+        scale = len(data.train) / data.spec.rows["train"]
+        splits = parts.evaluation.splits(targets, 0, scale, data.validation)
         found = findings(Context(replace(config, acknowledge=[]), parts, data, splits))
         assert set(config.acknowledge) <= set(found), task
         looked |= set(config.acknowledge)
@@ -233,7 +234,10 @@ def reports(config: Any, metrics: set[str], path: str) -> None:
     """Fail where a run of this config, with these metrics, has no such value."""
     part, metric, *field = path.split(".")
     evaluation = config.evaluation.args
-    assert part in ("train", "val", "test", "baseline", "parameters"), path
+    assert part in ("train", "val", "test", "baseline", "parameters", "rows"), path
+    if part == "rows":
+        assert (metric in ("train", "val", "test"), field) == (True, []), path
+        return
     if part == "parameters":
         assert (metric, field) == ("total", []), path
         return
@@ -244,7 +248,7 @@ def reports(config: Any, metrics: set[str], path: str) -> None:
         assert evaluation["test"], path
         assert not field, path
     if part == "baseline":
-        assert field in ([], ["permutation"]), path
+        assert field in ([], *([name] for name in config.baselines)), path
     elif field and field[0].startswith("epoch_"):
         assert 1 <= int(field[0].removeprefix("epoch_")) <= config.trainer.epochs, path
     elif field:

@@ -33,6 +33,14 @@ def test_positional_takes_the_first_rows_and_chronological_the_last() -> None:
     assert last.train.max() < last.val.min()
 
 
+def test_rows_that_the_data_set_apart_are_held_out() -> None:
+    (split,) = holdout.build(validation="given").splits(TARGETS, 0, given=7)
+    assert list(split.val) == list(range(44, 51))
+    assert list(split.train) == list(range(44))
+    with pytest.raises(ConfigError, match="'given' is impossible: the data set no rows apart"):
+        holdout.build(validation="given").splits(TARGETS, 0)
+
+
 def test_no_validation_trains_on_everything() -> None:
     scheme = holdout.build(validation=0)
     (split,) = scheme.splits(TARGETS, 0)

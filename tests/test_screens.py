@@ -354,6 +354,17 @@ def test_smoothed_curves_lie_over_pale_ones_of_what_was_measured(project, figure
     assert labels == ["training, smoothed by 0.5", "validation, smoothed by 0.5"]
 
 
+@pytest.mark.parametrize(("value", "drawn"), [(0.35, True), (0.7, True), (5.0, False)])
+def test_a_baseline_is_a_line_where_it_is_near(project, figures, value, drawn):
+    plots.draw_history(
+        rows([0.5, 0.3], [0.6, 0.2]), project, "t", baseline={"loss": {"value": value, "kind": "$mean$"}}
+    )
+    (axes,) = figures[0].axes
+    levels = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert [list(line.get_ydata()) for line in levels] == [[value, value]] * drawn
+    assert ("$mean$" in [t.get_text() for t in axes.get_legend().get_texts()]) == drawn
+
+
 def test_splits_are_drawn_as_mean_and_band(project, figures):
     history = rows([0.4, 0.2]) + [{**row, "fold": 1, "loss": row["loss"] + 0.2} for row in rows([0.4, 0.2])]
     plots.draw_history(history, project, "t")

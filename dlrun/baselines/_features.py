@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlrun.contracts import Bags, Rows
+from dlrun.contracts import Bags, Rows, Stored, Windows
 from dlrun.picking import pick
 
 MOST_NUMBERS = 2**26
@@ -44,7 +44,7 @@ def matrices(train: Rows, scored: Rows) -> tuple[Any, Any]:
             width = 1 + max((int(b.values.max()) for b in (column, other) if len(b.values)), default=0)
             pairs.append((_sparse(column, width), _sparse(other, width)))
             continue
-        assert not isinstance(other, Bags)
+        column, other = _tensor(column), _tensor(other)
         if column.dtype in TOKENS:
             width = 1 + max((int(c.numpy().max()) for c in (column, other) if c.numel()), default=0)
             pairs.append((_counts(column, width), _counts(other, width)))
@@ -55,6 +55,11 @@ def matrices(train: Rows, scored: Rows) -> tuple[Any, Any]:
     stack: Any = sparse.hstack if any(sparse.issparse(learned) for learned, _ in pairs) else np.hstack
     left, right = (stack([pair[side] for pair in pairs]) for side in (0, 1))
     return (left.tocsr(), right.tocsr()) if sparse.issparse(left) else (left, right)
+
+
+def _tensor(column: Stored) -> Tensor:
+    assert not isinstance(column, Bags)
+    return column.of(torch.arange(len(column))) if isinstance(column, Windows) else column
 
 
 def _flat(column: Tensor) -> np.ndarray:

@@ -36,6 +36,7 @@ def main(words: list[str]) -> int:
     from dlrun.judging import judge, verdict
     from dlrun.loading import load
     from dlrun.scoring import score
+    from dlrun.standardizing import learned_deviations
 
     run = load(given["run"], given["runs_dir"], given["weights"], given["split"], given["device"])
     data = run.parts.dataset.load()
@@ -44,7 +45,8 @@ def main(words: list[str]) -> int:
     ledger.note(run.folder.path.parent.parent, run.folder, run.config, by="evaluate")
     values = score(run.parts, data.test, run.weights, run.config, run.device)
     chosen, seed = run.config.baselines, run.config.seed
-    base = judge(run.parts.spec, run.parts.metrics, chosen, data.train, data.test, seed, values)
+    unit = learned_deviations(run.parts.model(0), run.weights)
+    base = judge(run.parts.spec, run.parts.metrics, chosen, data.train, data.test, seed, values, unit)
     result = {
         "test": values,
         "baseline": base,

@@ -18,28 +18,33 @@ from dlrun.contracts.data import (
     Problem,
     Rows,
     Split,
+    Stored,
     TargetSpec,
 )
 from dlrun.contracts.judging import Baseline, Evaluation, Guard
 from dlrun.contracts.learning import (
     AnyLoss,
     AnyMetric,
+    AnyTable,
     Callback,
     Loss,
     Metric,
     OptimizerSpec,
     Output,
     RankingMetric,
+    RowTable,
     Rule,
     Schedule,
     Step,
     SumOfLosses,
     TableMetric,
 )
+from dlrun.contracts.windows import Windows, dealt
 
 __all__ = [
     "AnyLoss",
     "AnyMetric",
+    "AnyTable",
     "Bags",
     "Baseline",
     "Batch",
@@ -58,12 +63,16 @@ __all__ = [
     "Output",
     "Problem",
     "RankingMetric",
+    "RowTable",
     "Rows",
     "Rule",
     "Schedule",
     "Split",
     "Step",
+    "Stored",
     "SumOfLosses",
     "TableMetric",
     "TargetSpec",
+    "Windows",
+    "dealt",
 ]

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from dlrun.contracts.windows import Windows
+
 Problem = Literal["binary", "multiclass", "multilabel", "regression", "bounded_regression"]
 """The five rows of the book's table 4-1; `bounded_regression` has values in 0..1."""
 
@@ -25,7 +27,9 @@ class InputSpec:
     standardize: subtract the mean and divide by the standard deviation of each number of a row, as a first
         layer of the model (`standardizing.py`); a missing value (NaN) becomes 0, the mean. `train` takes both
         from the training rows of each split, `pool` from all rows but the test set's (the book's way, 3.6.2).
-    names: of the numbers of a row, where they have names: columns of a table.
+    names: of the numbers of a row, where they have names: columns of a table, channels of a series.
+    series: a row, [steps, channels], is a window into a series and at rest one of `Windows`; then `standardize` is
+        channel by channel, over the rows of the series and not over windows, in which each stands many times.
     """
 
     shape: tuple[int, ...]
@@ -34,6 +38,7 @@ class InputSpec:
     standardize: Literal["no", "train", "pool"] = "no"
     names: tuple[str, ...] = ()
     vocabulary: int = 0
+    series: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class TargetSpec:
     labels: the classes' names, where there are any. unit: of a regression target, such as `k$`.
     standardize: of a regression target: the model's last layer learns it less its mean, divided by its standard
         deviation, of the rows that `InputSpec.standardize` says, and gives it back in its own unit.
+    channel: of a regression target that is a later value of a series: the input, and which of its channels. Mean and
+        deviation are then those of the channel.
     """
 
     problem: Problem
@@ -54,6 +61,7 @@ class TargetSpec:
     labels: tuple[str, ...] = ()
     unit: str = ""
     standardize: Literal["no", "train", "pool"] = "no"
+    channel: tuple[str, int] | None = None
 
     @property
     def units(self) -> int:
@@ -93,6 +101,10 @@ class Masked(NamedTuple):
 
 
 Column = Tensor | Bags
+"""Of a batch."""
+
+Stored = Column | Windows
+"""Of rows at rest."""
 
 
 class Batch(NamedTuple):
@@ -113,12 +125,12 @@ class Rows:
     """Encoded rows that live on one device: named columns of equal length.
 
     A tensor column is [N, *shape] in its storage dtype: uint8 pictures stay uint8; tokens, and nothing else, are
-    uint16, int32 or int64. Targets are int64 [N] for classes or float32 [N, classes] for their shares, float32 [N]
-    for binary, float32 [N, *shape] otherwise. weights: float32 [N], at least 0, what the loss of a row counts when it
-    is trained on; None: each counts 1.
+    uint16, int32 or int64. The `Windows` of all parts look into one series. Targets are int64 [N] for classes or
+    float32 [N, classes] for their shares, float32 [N] for binary, float32 [N, *shape] otherwise. weights: float32 [N],
+    at least 0, what the loss of a row counts when it is trained on; None: each counts 1.
     """
 
-    inputs: dict[str, Column]
+    inputs: Mapping[str, Stored]
     targets: dict[str, Tensor]
     weights: Tensor | None = None
 
@@ -129,13 +141,15 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A loaded dataset. extras: plain things that later commands
-    need to turn rows back into something readable (word index, mean and std)."""
+    """A loaded dataset. validation: how many rows at the end of `train` the source sets apart to validate on, which
+    `evaluation.validation=given` does. extras: plain things that later commands need to turn rows back into something
+    readable (word index, mean and std)."""
 
     spec: DataSpec
     train: Rows
     test: Rows | None
     source: Literal["real", "sample"] = "real"
+    validation: int = 0
     extras: dict[str, Any] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)
 

@@ -24,9 +24,9 @@ class Evaluation(Protocol):
     refit: bool | int | str
     test: bool
 
-    def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0) -> list[Split]:
+    def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0, given: int = 0) -> list[Split]:
         """Splits of `len(targets)` rows. scale: rows at hand over rows of the real data (counts shrink with
-        sample data). Raises ConfigError where the rows do not allow them."""
+        sample data). given: `Data.validation`. Raises ConfigError where the rows do not allow them."""
         ...
 
 
@@ -41,7 +41,8 @@ class Guard(Protocol):
 
 class Baseline(Protocol):
     """What `build` of a file in `baselines/` returns: predictions without a neural network. kind: what they
-    are, in two words. reads_inputs: whether it learns from the inputs, or from the targets alone."""
+    are, in two words. reads_inputs: whether it looks at the inputs, or at the targets alone. One that looks at them and
+    yet learns nothing has `learns = False`; one that needs them for some targets only has `fits(target) -> bool`."""
 
     kind: str
     reads_inputs: bool

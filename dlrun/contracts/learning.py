@@ -108,6 +108,29 @@ class TableMetric(Protocol):
         ...
 
 
+@runtime_checkable
+class RowTable(Protocol):
+    """A table with a line for each row, such as forecasts beside what came: kept in the run's artifacts like a
+    `TableMetric`. columns: their names, W of them."""
+
+    key: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """See above."""
+        ...
+
+    def keep(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """The lines of a batch, float [B, W]."""
+        ...
+
+    def draw(self, table: np.ndarray, path: Path, title: str) -> None:
+        """Write the picture of all lines [N, W], a PNG."""
+        ...
+
+
+AnyTable = TableMetric | RowTable
+
 Numbers = Mapping[str, Any]
 """An optimizer's numbers by the names of its YAML: floats, or numpy arrays that broadcast with each other; `lr` is the
 rate of the update at hand."""

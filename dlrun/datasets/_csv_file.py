@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,18 +33,20 @@ _NO_TEXT = {
 
 @dataclass(frozen=True)
 class CsvFile:
-    """names: of the columns, from line 1; empty where a column has none. named: as the user typed the path."""
+    """names: of the columns, from line 1; empty where a column has none. named: as the user typed the path.
+    encoding: as Python calls it."""
 
     path: Path
     named: str
     delimiter: str
     names: tuple[str, ...]
+    encoding: str = "utf-8"
 
     def chunks(self) -> Iterator[list[list[str]]]:
         """The rows after the header, up to CHUNK at a time; empty lines left out. Raises DataError."""
         _refuse_nul(self.path, self.named)
         width = {len(self.names)}
-        with _reading(self.path, self.named, self.delimiter) as reader:
+        with self._reading() as reader:
             next(reader)
             while chunk := list(islice(reader, CHUNK)):
                 rows = [row for row in chunk if row]
@@ -53,7 +56,7 @@ class CsvFile:
 
     def line(self, row: int) -> str:
         """`my.csv, line 7`: where row number `row`, from 0, begins."""
-        with _reading(self.path, self.named, self.delimiter) as reader:
+        with self._reading() as reader:
             next(reader)
             begin = reader.line_num + 1
             for fields in reader:
@@ -72,8 +75,11 @@ class CsvFile:
         lines = max(head.count(b"\n"), 1)
         return max(round((size - header) / len(head) * lines), 1) if head else 0
 
+    def _reading(self) -> AbstractContextManager[Any]:
+        return _reading(self.path, self.named, self.delimiter, self.encoding)
+
     def _say_ragged(self) -> None:
-        with _reading(self.path, self.named, self.delimiter) as reader:
+        with self._reading() as reader:
             for fields in reader:
                 if fields and len(fields) != len(self.names):
                     separator = "tab" if self.delimiter == "\t" else self.delimiter
@@ -84,7 +90,7 @@ class CsvFile:
                     )
 
 
-def open_csv(named: str, separator: Separator, key: str) -> CsvFile:
+def open_csv(named: str, separator: Separator, key: str, encoding: str = "utf-8") -> CsvFile:
     """Look at the head of a file. key: the argument that names it. Raises DataError."""
     path = existing(named, key)
     if not path.is_file():
@@ -99,9 +105,9 @@ def open_csv(named: str, separator: Separator, key: str) -> CsvFile:
             raise DataError(f"{named} is no text but {what}")
     if b"\0" in head:
         _refuse_nul(path, named)
-    seen = _sniffed(head.decode("utf-8-sig", errors="replace"))
+    seen = _sniffed(head.decode(_signed(encoding), errors="replace"))
     chosen = {"auto": seen, "tab": "\t"}.get(separator, separator)
-    with _reading(path, named, chosen) as reader:
+    with _reading(path, named, chosen, encoding) as reader:
         names = tuple(name.strip() for name in next(reader, []))
     if len(names) == 1 and seen in names[0]:
         shown = "tab" if seen == "\t" else seen
@@ -110,7 +116,7 @@ def open_csv(named: str, separator: Separator, key: str) -> CsvFile:
             f"by '{shown}'. Leave dataset.separator at auto"
         )
     _check_header(named, names)
-    return CsvFile(path, named, chosen, names)
+    return CsvFile(path, named, chosen, names, encoding)
 
 
 def existing(named: str, key: str) -> Path:
@@ -155,15 +161,20 @@ def _sniffed(text: str) -> str:
     return max(",;\t|", key=fit)
 
 
+def _signed(encoding: str) -> str:
+    """UTF-8 may begin with a mark that is no part of the text."""
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
 @contextmanager
-def _reading(path: Path, named: str, delimiter: str) -> Iterator[Any]:
+def _reading(path: Path, named: str, delimiter: str, encoding: str) -> Iterator[Any]:
     """A reader of the file from its start; its errors as DataError."""
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    with path.open(encoding=_signed(encoding), newline="") as stream:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         try:
             yield reader
         except UnicodeDecodeError:
-            raise DataError(_encoding_problem(path, named)) from None
+            raise DataError(_encoding_problem(path, named, encoding)) from None
         except csv.Error as error:
             raise DataError(
                 f"{named}, line {reader.line_num}: {error}. Is there a quote that is never closed?"
@@ -177,12 +188,14 @@ def _refuse_nul(path: Path, named: str) -> None:
             raise DataError(f"{named}, line {line}: a NUL byte, which no text has. Save the table as CSV in UTF-8")
 
 
-def _encoding_problem(path: Path, named: str) -> str:
+def _encoding_problem(path: Path, named: str, encoding: str) -> str:
+    name = encoding.upper()
     with path.open("rb") as stream:
         for line, raw in enumerate(stream, 1):
             try:
-                raw.decode()
+                raw.decode(encoding)
             except UnicodeDecodeError as error:
                 where = f"line {line}: byte 0x{raw[error.start]:02x}"
-                return f"{named}, {where} is not UTF-8. Save the file as UTF-8, iconv -f LATIN1 -t UTF-8 OLD > NEW"
-    return f"{named} is not UTF-8"
+                way = f"or save the file as {name}, iconv -f LATIN1 -t {name} OLD > NEW"
+                return f"{named}, {where} is not {name}. Set dataset.encoding, often latin-1 or cp1252, {way}"
+    return f"{named} is not {name}"

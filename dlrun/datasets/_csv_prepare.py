@@ -36,6 +36,7 @@ class Options:
     categorical: tuple[str, ...]
     missing: Missing
     separator: Separator
+    encoding: str
     test: str | float | int
     test_order: Literal["auto", "random", "last"]
     time: str | None
@@ -61,14 +62,14 @@ class Prepared:
 
 def prepare(options: Options) -> Prepared:
     """Read the table, or take it from memory where its files are still the same. Raises DataError."""
-    files = [open_csv(named, options.separator, key) for key, named in options.files.items()]
+    files = [open_csv(named, options.separator, key, options.encoding) for key, named in options.files.items()]
     stats = [file.path.stat() for file in files]
     return _prepare(options, tuple((s.st_size, s.st_mtime_ns, s.st_ino) for s in stats))
 
 
 @functools.lru_cache(maxsize=1)  # checking a command, running it and showing it each build the dataset
 def _prepare(options: Options, stamps: tuple[object, ...]) -> Prepared:
-    file, *more = (open_csv(named, options.separator, key) for key, named in options.files.items())
+    file, *more = (open_csv(named, options.separator, key, options.encoding) for key, named in options.files.items())
     test_file: CsvFile | None = more[0] if more else None
     wanted = _wanted(file, options)
     precise = [options.target, *([options.time] if options.time else [])]

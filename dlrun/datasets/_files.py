@@ -36,8 +36,8 @@ class File:
     """One file as it must be.
 
     url: the official address; None where these bytes have none. sha256: the checksum, or several where several copies
-    are accepted; only its beginning, or `md5:…`, where no more of it has been published. bytes: size of the official
-    copy.
+    are accepted; only its beginning, or `md5:…`, where no more of it has been published; none at all where none is
+    known, and whoever reads the file then judges its content. bytes: size of the official copy.
     """
 
     dataset: str
@@ -54,15 +54,18 @@ class File:
     @property
     def pins(self) -> str:
         """The accepted checksums, for messages."""
-        return " or ".join(
+        named = (
             one.replace(":", " ") if ":" in one else f"sha256 {one}{'…' * (len(one) < 64)}" for one in self.accepted
         )
+        return " or ".join(named) or "sha256 not known"
 
     def is_right(self, path: Path, sha256: str) -> bool:
         """Whether the content of `path`, of that SHA-256, is accepted."""
         md5 = {one.removeprefix("md5:") for one in self.accepted if one.startswith("md5:")}
-        return any(sha256.startswith(one) for one in self.accepted) or bool(
-            md5 and hashlib.md5(path.read_bytes()).hexdigest() in md5
+        return (
+            not self.accepted
+            or any(sha256.startswith(one) for one in self.accepted)
+            or bool(md5 and hashlib.md5(path.read_bytes()).hexdigest() in md5)
         )
 
     @property

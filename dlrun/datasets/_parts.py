@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+
 import numpy as np
 
-from dlrun.errors import ConfigError, DataError, Problem
+from dlrun.errors import ConfigError, DataError, Problem, nearest
 
 SEED = 20_171_128
 """Of the draw of test rows: it is no `seed` of a run, for the test set stays the same whatever the run does."""
@@ -47,6 +49,17 @@ def check_test(test: str | float | int) -> list[Problem]:
 def check_path(path: str, what: str) -> list[Problem]:
     """`path` has no default that could work."""
     return [] if path else [Problem("dataset.path", f"missing: the path of {what}", "set dataset.path=…")]
+
+
+def check_encoding(encoding: str) -> list[Problem]:
+    """`encoding` must be one that Python has."""
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        usual = ("utf-8", "latin-1", "cp1252", "iso8859-15", "mac-roman")
+        hint = f"{nearest(encoding, usual)} usual are {', '.join(usual)}".strip()
+        return [Problem("dataset.encoding", f"no text encoding is called '{encoding}'", hint)]
+    return []
 
 
 def check_source(source: str) -> list[Problem]:

@@ -17,7 +17,7 @@ from dlrun.datasets._csv_prepare import FEATURES, Options, Prepared, matrix, pre
 from dlrun.datasets._csv_table import from_texts, known, read
 from dlrun.datasets._csv_target import Wanted
 from dlrun.datasets._files import Source
-from dlrun.datasets._parts import check_path, check_source, check_test, refuse
+from dlrun.datasets._parts import check_encoding, check_path, check_source, check_test, refuse
 from dlrun.errors import DataError, Problem, available, nearest
 
 log = logging.getLogger("dlrun")
@@ -59,7 +59,7 @@ class Table:
         features = self._prepared.features
         kinds = {f.name: f.kind for f in features}
         if raw.endswith(".csv") and "=" not in raw:
-            file = open_csv(raw, self.options.separator, "input")
+            file = open_csv(raw, self.options.separator, "input", self.options.encoding)
             known(file, kinds, "input")
             columns, where = read(file, kinds, list(kinds)), raw
         else:
@@ -128,6 +128,7 @@ def build(
     categorical: list[str] | None = None,
     missing: Missing = "mean",
     separator: Separator = "auto",
+    encoding: str = "utf-8",
     test: str | float | int = 0.2,
     test_order: Literal["auto", "random", "last"] = "auto",
     time: str | None = None,
@@ -136,8 +137,8 @@ def build(
 ) -> Table:
     """A table whose first line names its columns.
 
-    path: the file, UTF-8. target: the column to predict. problem: `auto` looks at its values. columns: the
-    inputs, all others by default; drop: columns that are none. categorical: columns to read as categories
+    path: the file. encoding: of its text. target: the column to predict. problem: `auto` looks at its values.
+    columns: the inputs, all others by default; drop: columns that are none. categorical: columns to read as categories
     though they look like numbers or have many values. missing: what an empty field, NA, NaN, null or ? becomes:
     the column's mean, 0, or an error. test: another file, or a share or number of rows of this one, taken at
     random or, with `last` (and with `auto` where there is a time), from the end. time: the column by which rows
@@ -145,7 +146,7 @@ def build(
     in Keras; it is no input. normalize: with the mean and deviation of the training rows (3.6.2), of all rows
     but the test's, or not at all. Raises ConfigError.
     """
-    problems = check_source(source) + check_path(path, "a CSV file") + check_test(test)
+    problems = check_source(source) + check_path(path, "a CSV file") + check_encoding(encoding) + check_test(test)
     if not target:
         problems.append(Problem("dataset.target", "missing: the column to predict", "set dataset.target=…"))
     aside = {"target": target, "time": time, "sample_weight": sample_weight}
@@ -165,6 +166,6 @@ def build(
     return Table(
         Options(
             path, target, problem, None if columns is None else tuple(dict.fromkeys(columns)), tuple(drop or ()),
-            tuple(categorical or ()), missing, separator, test, test_order, time, sample_weight, normalize,
+            tuple(categorical or ()), missing, separator, encoding, test, test_order, time, sample_weight, normalize,
         )
     )  # fmt: skip

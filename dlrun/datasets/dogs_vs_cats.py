@@ -99,7 +99,8 @@ class DogsVsCats:
             raise DataError(f"{self._pictures.where}: pictures of one animal only are left for training")
         spec = DataSpec(self.spec.inputs, self.spec.targets, {"train": last, "test": len(labels) - last})
         files = {"train": names[:last], "test": names[last:]}
-        return Data(spec, train, test, extras={"files": files}, checksums=self._checksums)
+        apart = last - int((kept < 2 * self._counts["train"]).sum())
+        return Data(spec, train, test, validation=apart, extras={"files": files}, checksums=self._checksums)
 
     def encode(self, raw: str) -> Rows:
         """One picture file as one row."""
@@ -160,7 +161,10 @@ class DogsVsCats:
             for part in ("train", "test")
         }
         files = {part: [f"drawn picture {i}" for i in range(len(rows))] for part, rows in parts.items()}
-        return Data(self.spec, parts["train"], parts["test"], source="sample", extras={"files": files})
+        counts = self._counts
+        share = counts["validation"] / (counts["train"] + counts["validation"])
+        apart, extras = round(share * len(parts["train"])), {"files": files}
+        return Data(self.spec, parts["train"], parts["test"], source="sample", validation=apart, extras=extras)
 
 
 def build(

@@ -77,9 +77,11 @@ class ImageFolder:
             names[part] = [str(self._files[i]) for i in kept[rows]]
         self._check(parts["train"].targets[LABEL])
         spec = replace(self.spec, rows={part: len(rows) for part, rows in parts.items()})
-        self._say(spec.rows, int(np.isin(kept, self._held_out).sum()))
+        apart = int(np.isin(kept, self._held_out).sum())
+        self._say(spec.rows, apart)
         test = parts["test"] if len(parts["test"]) else None
-        return Data(spec, parts["train"], test, extras={"files": names}, checksums={self.path: self.fingerprint})
+        extras, checksums = {"files": names}, {self.path: self.fingerprint}
+        return Data(spec, parts["train"], test, validation=apart, extras=extras, checksums=checksums)
 
     def encode(self, raw: str) -> Rows:
         """One picture file as one row."""
@@ -161,9 +163,9 @@ class ImageFolder:
         if held_out:
             log.info(
                 "the %s pictures of the validation folder are the last training rows: evaluation=holdout "
-                "evaluation.order=chronological evaluation.validation=%d holds out these",
-                f"{held_out:,}", held_out,
-            )  # fmt: skip
+                "evaluation.validation=given holds out these",
+                f"{held_out:,}",
+            )
         if found.ignored:
             kinds = ", ".join(f"{n} {ending}" for ending, n in found.ignored.most_common(5))
             log.warning("%s: files that are no pictures in a class folder are ignored: %s", self.path, kinds)

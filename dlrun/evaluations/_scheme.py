@@ -15,8 +15,8 @@ from dlrun.types import Count
 Stack = Literal["auto", "always", "never"]
 Refit = Literal[False, "best"] | Count
 
-SplitOnce = Callable[[np.ndarray, int, int, float], list[tuple[np.ndarray, np.ndarray]]]
-"""`(targets [n], seed, repeat, scale) -> [(train, validation), …]`, index arrays."""
+SplitOnce = Callable[[np.ndarray, int, int, float, int], list[tuple[np.ndarray, np.ndarray]]]
+"""`(targets [n], seed, repeat, scale, given) -> [(train, validation), …]`, index arrays."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Scheme:
     refit: Refit
     test: bool
 
-    def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0) -> list[Split]:
+    def splits(self, targets: np.ndarray, seed: int, scale: float = 1.0, given: int = 0) -> list[Split]:
         """See `contracts.Evaluation`."""
         return [
             Split(repeat, fold, train, val)
             for repeat in range(self.n_repeats)
-            for fold, (train, val) in enumerate(self.split_once(targets, seed, repeat, scale))
+            for fold, (train, val) in enumerate(self.split_once(targets, seed, repeat, scale, given))
         ]
 
 

@@ -14,7 +14,7 @@ from dlrun.types import Count, Natural, Rate
 
 def build(
     *,
-    validation: Natural | Rate = 0.2,
+    validation: Natural | Rate | Literal["given"] = 0.2,
     order: Literal["shuffled", "positional", "chronological"] = "shuffled",
     stratify: bool = False,
     n_repeats: Count = 1,
@@ -23,7 +23,8 @@ def build(
     refit: Refit = False,
     test: bool = False,
 ) -> Scheme:
-    """Hold out `validation` rows (a whole number) or a share of them.
+    """Hold out `validation` rows (a whole number), a share of them, or the rows that the data set apart (`given`),
+    whatever the order.
 
     order: `positional` holds out the first rows (the book's chapter 3, whose loaders have shuffled
     already), `chronological` the last ones, `shuffled` random ones, anew in each repeat.
@@ -33,8 +34,19 @@ def build(
             Problem("evaluation.stratify", f"impossible with evaluation.order={order}: it needs a shuffle")
         )
 
-    def split_once(targets: np.ndarray, seed: int, repeat: int, scale: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    def split_once(
+        targets: np.ndarray, seed: int, repeat: int, scale: float, given: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         n = len(targets)
+        rows = np.arange(n)
+        if validation == "given":
+            if not given:
+                raise ConfigError(
+                    Problem(
+                        "evaluation.validation", "'given' is impossible: the data set no rows apart", "give a share"
+                    )
+                )
+            return [(rows[: n - given], rows[n - given :])]
         wanted = round(validation * n) if isinstance(validation, float) else round(validation * scale)
         if validation and not 0 < wanted < n:
             raise ConfigError(
@@ -43,7 +55,6 @@ def build(
                     f"expected to hold out between 1 and {n - 1} of {n} rows, received {validation} ({wanted} rows)",
                 )
             )
-        rows = np.arange(n)
         if wanted == 0 or order == "positional":
             return [(rows[wanted:], rows[:wanted])]
         if order == "chronological":

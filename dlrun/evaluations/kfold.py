@@ -46,7 +46,9 @@ def folds(
 ) -> Scheme:
     """K-fold of both kinds. reshuffle: other folds in each repeat."""
 
-    def split_once(targets: np.ndarray, seed: int, repeat: int, scale: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    def split_once(
+        targets: np.ndarray, seed: int, repeat: int, scale: float, given: int
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         from sklearn.model_selection import KFold, StratifiedKFold
 
         if n_splits > len(targets):

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dlrun.contracts import Bags, Column, Rows
+from dlrun.contracts import Bags, Rows, Stored, Windows
 from dlrun.picking import pick_column
 
 MOST_BYTES = 2**29
 MOST_ROWS = 2_000_000
 """What is looked at, a second's work; of larger data a sample."""
+
+BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 
 CHUNK = 2**17  # numbers at a time: they stay in the processor's cache
 
@@ -58,7 +60,9 @@ def copies(of: np.ndarray, among: np.ndarray) -> int:
     return int(there[of[of >= 0]].sum())
 
 
-def _bytes(column: Column) -> int:
+def _bytes(column: Stored) -> int:
+    if isinstance(column, Windows):
+        return _bytes(column.phases)  # all parts look into one
     values = column.values if isinstance(column, Bags) else column
     return values.numel() * values.element_size()
 
@@ -68,7 +72,11 @@ def _hashed(part: Rows, rows: np.ndarray, some: bool) -> np.ndarray:
     total = np.zeros(len(rows), np.uint64)
     for column in part.inputs.values():
         column = pick_column(column, rows) if some else column
-        total = _mix(total + (_of_bags(column) if isinstance(column, Bags) else _of_values(column)))
+        if isinstance(column, Bags):
+            own = _of_bags(column)
+        else:
+            own = _of_windows(column) if isinstance(column, Windows) else _of_values(column)
+        total = _mix(total + own)
     return total
 
 
@@ -86,6 +94,20 @@ def _of_values(column: Tensor) -> np.ndarray:
         padded[:, : some.shape[1]] = some
         hashes[first : first + step] = _mix(padded.view(np.uint64) + salt).sum(1)
     return hashes
+
+
+def _of_windows(windows: Windows) -> np.ndarray:
+    """To uint64 [N], without making a window: a polynomial over the hashes h of the rows of the series, modulo 2**64,
+    whose value for a window is a difference of two sums."""
+    step, lines, _ = windows.phases.shape
+    hashes = _of_values(windows.phases.flatten(0, 1)).reshape(step, lines)
+    powers, inverses = (
+        np.cumprod(np.append(np.uint64(1), np.full(lines, base, np.uint64))) for base in (BASE, pow(BASE, -1, 2**64))
+    )
+    sums = np.zeros((step, lines + 1), np.uint64)
+    np.cumsum(hashes * powers[:-1], axis=1, out=sums[:, 1:])
+    line, phase = np.divmod(windows.starts.numpy(), step)
+    return _mix((sums[phase, line + windows.steps] - sums[phase, line]) * inverses[line])
 
 
 def _of_bags(bags: Bags) -> np.ndarray:

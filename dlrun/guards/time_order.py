@@ -34,6 +34,8 @@ class TimeOrder:
             if not found:
                 return ""
             advice = "Hold out the last rows: evaluation=holdout evaluation.order=chronological"
+            if context.data.validation:
+                advice = "Hold out those that the data set apart: evaluation=holdout evaluation.validation=given"
             return f"{found} validation rows{{where}} are earlier than the latest training row: {WHY}. {advice}"
 
         said = over_splits(context.splits, validation)

@@ -53,6 +53,7 @@ def folder(request, tmp_path, cache):
 def check(data, where):
     """Rows are the file numbers in order, cat and dog in turn, the validation part last."""
     assert data.spec.rows == {"train": 12, "test": 4}
+    assert data.validation == 4
     for part, numbers in (("train", range(6)), ("test", range(6, 8))):
         rows = getattr(data, part)
         image, animal = rows.inputs["image"], rows.targets["animal"]

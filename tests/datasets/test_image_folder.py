@@ -97,7 +97,9 @@ def test_folders_for_train_validation_and_test(pictures, caplog):
     assert data.spec.rows == {"train": 27, "test": 6}
     assert all(f.startswith("val/") == (i >= 18) for i, f in enumerate(data.extras["files"]["train"]))
     assert all(f.startswith("test/") for f in data.extras["files"]["test"])
-    assert "evaluation.validation=9" in caplog.text
+    assert "the 9 pictures" in caplog.text
+    assert "evaluation.validation=given" in caplog.text
+    assert data.validation == 9
     paint(root / "test" / "pink" / "0.png", (255, 128, 128))
     with pytest.raises(DataError, match=r"class 'pink' is not in .*train.* blue, green, red"):
         build(root).load()

@@ -212,6 +212,9 @@ def test_validation_rows_among_the_training_rows_in_time(check, one, with_data, 
     early = (shuffled[80:] < np.nanmax(shuffled[:80])).sum()
     assert sentence.startswith(f"{early} of {20 - int((shuffled[80:] != shuffled[80:]).sum())} ")
     assert "evaluation.order=chronological" in sentence
+    context = with_data(R.random((100, 2)), held_out=20, time=shuffled)
+    context = replace(context, data=replace(context.data, validation=20))
+    assert "evaluation.validation=given" in one("time_order", context)
 
 
 def test_a_test_set_that_is_earlier(check, one, with_data):
