@@ -7,19 +7,19 @@ activations  what the picture becomes: all channels of each layer in a mosaic, 1
 filters      the pattern that each filter answers to most, by gradient ascent; needs no picture (5.4.2)
 gradcam      where the net finds a class: heatmap, the same over the picture, the likeliest classes (5.4.3)
 
-run: a run of yours, as for `dlrun predict`: a path, a signature, task/signature, or a task. weights=last|best,
+run: a run of yours, as for `predict`: a path, a signature, task/signature, or a task. weights=last|best,
   split=r0f1. image is what `predict` reads as input: a picture file, or, of several inputs, a JSON object.
-backbone: vgg16, vgg19, mobilenet_v2, squeezenet1_1, resnet50, inception_v3. weights=imagenet, none (random), or
-  a file; preprocessing=auto, or caffe, torch, tf, none: the pixels that a file of yours was learned with; raw: 0 to
-  255 as they are, what the book's filters are made from.
+backbone: vgg16, vgg19, mobilenet_v2, squeezenet1_1, resnet50, inception_v3. weights=imagenet, none (random),
+  or a file. preprocessing=auto, or caffe, torch, tf, none: the pixels that a file of yours was learned with;
+  raw: 0 to 255 as they are, what the book's filters are made from.
 
 layer=NAME       of `dlrun show nested=true`, or the end of the name; several with commas, but for gradcam.
                  If nothing is said: activations, every convolution, pooling and block; filters, the first
                  convolution on each size of maps; gradcam, the last convolution, after its activation
 channels=4,7     of activations and filters: these, each in a file of its own; 0-15 for a range
 class=NAME       of gradcam: name or index; the likeliest if nothing is said. top=5: classes in the table
-score=logit      of gradcam: the gradient of the logit (as in the paper) in place of the probability's (the book)
-steps=40 step_size=1.0 size=64 seed=0    of filters: the ascent, in grey levels; pixels of a pattern; the noise
+score=logit      of gradcam: the logit's gradient (the paper's) in place of the probability's (the book's)
+steps=40 step_size=1.0 size=64 seed=0   of filters: the ascent, in grey levels; pixels of a pattern; the noise
 input=NAME target=NAME    where the net reads several pictures, has several targets
 out=FOLDER       where the files go: the run's artifacts/explain, or ./explain/BACKBONE
 device=auto runs_dir=runs
