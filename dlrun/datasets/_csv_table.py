@@ -138,7 +138,8 @@ def _wrong(file: CsvFile, name: str, column: Column, wanted: Kind | None, aside:
         way = "Correct it or delete the line" if column.share >= MOSTLY else "Choose another dataset.target or problem"
         return f"{line}: the target, column '{name}': {said}. {way}"
     if needs:
-        return f"{line}: column '{name}': {said}. Correct it"
+        elsewhere = f"If it is the time of each row, set dataset.time={name}; else leave it out with dataset.columns"
+        return f"{line}: column '{name}': {said}. {'Correct it' if column.share >= MOSTLY else elsewhere}"
     said += ". Correct it, write a missing value as an empty field or NA"
     if not wanted:
         said += f", leave the column out with 'dataset.drop=[{name}]'"
