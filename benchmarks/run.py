@@ -15,11 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import folds, graphs, growth, imdb, mnist, stacking, startup, sweep
+from benchmarks import augmentation, folds, graphs, growth, imdb, mnist, stacking, startup, sweep
 from benchmarks._measure import Result, Row
 
 HERE = Path(__file__).parent
-PARTS = ("startup", "imdb", "mnist", "stacking", "folds", "growth", "sweep", "graphs")
+PARTS = ("startup", "imdb", "mnist", "stacking", "folds", "growth", "sweep", "graphs", "augmentation")
 OTHERS = ("keras", "jax", "tensorflow", "skorch", "lightning")
 BEGIN, END = "<!-- table: written by benchmarks/run.py -->", "<!-- end of table -->"
 
@@ -55,6 +55,7 @@ def main() -> int:
         "growth": lambda: growth.run(given.rounds),
         "sweep": lambda: sweep.run(given.rounds),
         "graphs": lambda: graphs.run(given.rounds),
+        "augmentation": lambda: augmentation.run(given.rounds, keras),
     }
     path = HERE / "results.json"
     suffix = (f", {given.threads} core" if given.threads else "") + (", sleeping" if given.sleep else "")

@@ -23,9 +23,21 @@ State = Literal["cached", "wrong size", "in a mirror", "missing"]
 
 
 def files_of(name: str) -> tuple[File, ...]:
-    """The files that a dataset's module declares as `FILES`; empty where its rows are made or the user's own."""
-    files: tuple[File, ...] = getattr(sys.modules[registry.load("dataset", name).__module__], "FILES", ())
-    return files
+    """The files that a dataset's module declares as `FILES`; empty where its rows are made or the user's own. Of
+    several that serve alike, a tuple there, the one that is nearest."""
+    files: tuple[File | tuple[File, ...], ...] = getattr(
+        sys.modules[registry.load("dataset", name).__module__], "FILES", ()
+    )
+    return tuple(_nearest(one) if isinstance(one, tuple) else one for one in files)
+
+
+def _nearest(alike: tuple[File, ...]) -> File:
+    """In the cache, in a mirror, or else one that has an address."""
+    states = [state(file) for file in alike]
+    for wanted in ("cached", "in a mirror"):
+        if wanted in states:
+            return alike[states.index(wanted)]
+    return next(file for file in alike if file.url)
 
 
 def without_files(name: str) -> str:

@@ -22,7 +22,7 @@ FLAG_VALUES = {
 }
 KEYS = {
     "evaluate": ["run=", "weights=", "split=", "device=", "runs_dir="],
-    "predict": ["run=", "input=", "rows=", "n=", "weights=", "split=", "device=", "runs_dir="],
+    "predict": ["run=", "input=", "rows=", "n=", "mistakes=", "weights=", "split=", "device=", "runs_dir="],
     "runs": ["task=", "state=", "data=", "seed=", "where=", "last=", "sort=", "columns=", "format=", "runs_dir="],
     "compare": ["metric=", "split=", "skip=", "smooth=", "all=", "output=", "runs_dir="],
     "reproduce": ["seeds=", "write=", "strict=", "runs_dir="],
@@ -47,7 +47,7 @@ VALUES = {
 LISTS = ("state", "data", "metric", "columns")
 """Keys of commands that take several values, with commas."""
 
-FILES = ("input", "output", "runs_dir", "dataset.path", "architecture.weights")
+FILES = ("input", "output", "mistakes", "preview", "runs_dir", "dataset.path", "architecture.weights")
 BOOLEANS = ("rerun", "trainer.plots", "evaluation.test", "evaluation.shuffle", "evaluation.stratify")
 
 

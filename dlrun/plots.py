@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dlrun.comparing import smooth
 from dlrun.files import writing
 
 HEAD = ("stage", "repeat", "fold", "epoch", "split")
@@ -16,20 +17,11 @@ def draw_history(
     rows: list[dict[str, Any]], folder: Path, title: str, smoothing: float = 0.0, dpi: int = 120
 ) -> list[Path]:
     """One PNG per logged value, such as `loss.png`. Several splits: while all train, their mean and one standard
-    deviation around it. title: what was trained. smoothing: see `smoothed`; what was measured then stays behind it,
-    pale. Returns the files."""
+    deviation around it. title: what was trained. smoothing: factor of `comparing.smooth`; what was measured then stays
+    behind it, pale. Returns the files."""
     fit = [row for row in rows if row["stage"] == "fit"]
     names = [name for name in (fit[0] if fit else {}) if name not in HEAD]
     return [_draw(name, fit, folder / f"{name}.png", title, smoothing, dpi) for name in names]
-
-
-def smoothed(values: np.ndarray, factor: float) -> np.ndarray:
-    """The book's exponential moving average (listing 5-24): each one is `factor` of the one before and the rest of
-    its own value."""
-    found = list(values[:1])
-    for value in values[1:]:
-        found.append(factor * found[-1] + (1 - factor) * value)
-    return np.array(found)
 
 
 def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, smoothing: float, dpi: int) -> Path:
@@ -53,7 +45,7 @@ def _draw(name: str, rows: list[dict[str, Any]], path: Path, title: str, smoothi
         if smoothing:
             axes.plot(epochs, mean, style, color=color, alpha=0.25, markersize=size)
             label = f"{label}, smoothed by {smoothing:g}"
-        axes.plot(epochs, smoothed(mean, smoothing), style, color=color, label=label, markersize=size)
+        axes.plot(epochs, smooth(mean, smoothing), style, color=color, label=label, markersize=size)
         if n > 1:
             axes.fill_between(epochs, mean - std, mean + std, color=color, alpha=0.18, linewidth=0)
         if part == "val" and name == "loss" and len(epochs) > 1:

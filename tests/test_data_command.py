@@ -286,3 +286,23 @@ def test_actions_datasets_and_keys_are_completed(project):
     (project / "tables").mkdir()
     assert candidates("dlrun data card csv path=t") == ["path=t.csv", "path=tables/"]
     assert "output=" in candidates("dlrun data card mnist ")
+
+
+def test_of_files_that_serve_alike_the_nearest_is_shown_and_fetched(project, monkeypatch, capsys):
+    from dlrun.datasets import dogs_vs_cats
+
+    content = b"pictures"
+    subset = File("dogs_vs_cats", "small.zip", None, hashlib.sha256(content).hexdigest(), len(content))
+    monkeypatch.setattr(dogs_vs_cats, "FILES", ((subset, dogs_vs_cats.OFFICIAL),))
+    monkeypatch.delenv("DLRUN_MIRROR", raising=False)
+    assert [file.name for file in cards.files_of("dogs_vs_cats")] == ["kagglecatsanddogs_5340.zip"]
+    (project / "mirror" / "dogs_vs_cats").mkdir(parents=True)
+    (project / "mirror" / "dogs_vs_cats" / "small.zip").write_bytes(content)
+    monkeypatch.setenv("DLRUN_MIRROR", str(project / "mirror"))
+    assert cards.files_of("dogs_vs_cats") == (subset,)
+    assert main(["data", "fetch", "dogs_vs_cats"]) == 0
+    monkeypatch.delenv("DLRUN_MIRROR")
+    assert cards.files_of("dogs_vs_cats") == (subset,)
+    capsys.readouterr()
+    assert main(["data", "list", "dogs_vs_cats"]) == 0
+    assert "small.zip\t8\tcached" in capsys.readouterr().out

@@ -30,6 +30,9 @@ SCHEMES = {
     "a metric over all rows": ["metrics=[accuracy,roc_auc]", "evaluation=kfold", "evaluation.n_splits=3"],
     "standardised inputs": ["dataset=boston_housing", "dataset.normalize=train", "metrics=[mae,r2]", "evaluation=kfold",
                             "trainer.batch_size=70"],
+    "augmented pictures": ["dataset=dogs_vs_cats", "dataset.size=16", "architecture=convnet", "architecture.filters=[4]",
+                           "architecture.augmentation={rotation_range: 40, zoom_range: 0.2, horizontal_flip: true}",
+                           "evaluation.validation=0.2", "trainer.batch_size=32"],
 }  # fmt: skip
 
 

@@ -26,8 +26,8 @@ SUMMARY = ["task", "signature", "status", "data_source", "seed", "metrics", "bas
            "acknowledged", "seconds", "seconds_per_epoch", "device", "parameters", "book"]  # fmt: skip
 """Others read these: a name here is a promise."""
 
-NEUTRAL = {"runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots", "trainer.compile",
-           "evaluation.stack", "evaluation.stack_size", "callbacks.checkpoint.every_seconds", "acknowledge", "guards"}  # fmt: skip
+NEUTRAL = {"runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots", "trainer.plot_smoothing",
+           "trainer.compile", "evaluation.stack", "evaluation.stack_size", "callbacks.checkpoint.every_seconds", "acknowledge", "guards"}  # fmt: skip
 """Written out once more: a key that joins or leaves the signature gives all runs on disk another name."""
 
 

@@ -344,10 +344,7 @@ def test_training_is_dots_and_validation_a_line_as_in_the_book(project, figures)
     assert any("epoch 2" in t.get_text() for t in axes.texts)
 
 
-def test_smoothing_is_the_books(project, figures):
-    """Listing 5-24; what was measured stays where it was, pale."""
-    assert plots.smoothed(np.array([1.0, 0.0]), 0.8).tolist() == [1.0, 0.8]
-    assert len(plots.smoothed(np.array([]), 0.8)) == 0
+def test_smoothed_curves_lie_over_pale_ones_of_what_was_measured(project, figures):
     plots.draw_history(rows([0.5, 0.3, 0.4], [0.6, 0.2, 0.1]), project, "t", smoothing=0.5)
     measured, smoothed = figures[0].axes[0].lines[2:4]
     assert list(measured.get_ydata()) == [0.5, 0.3, 0.4]

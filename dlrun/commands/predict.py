@@ -5,7 +5,7 @@
 
 input: what the run's dataset reads. Several are separated by commas where they are files.
   imdb, reuters        a text, or a .txt file
-  mnist, image_folder  a picture file
+  mnist, dogs_vs_cats, image_folder  a picture file
   csv                  column=value,column=value,… or a JSON object: one row; or a .csv file of rows
   several inputs       a JSON object with the name of each (question_answering, sentence_pairs, …)
 rows: `train`, `val` or `test`, the first n of them (n=0: all), with the true values. `train` and `test` are

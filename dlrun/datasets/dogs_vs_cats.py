@@ -37,7 +37,7 @@ OFFICIAL = File(
     "b7974bd00a84a99921f36ee4403f089853777b5ae8d151c76a86e64900334af9",
     824_887_076,
 )
-FILES = (OFFICIAL,)
+FILES = ((SUBSET, OFFICIAL),)
 
 SAMPLE = 1  # raise when the drawn pictures change
 IMAGE, ANIMAL = "image", "animal"
@@ -122,7 +122,11 @@ class DogsVsCats:
 
     @cached_property
     def _archive(self) -> Path:
-        return fetch(SUBSET, OFFICIAL)
+        try:
+            return fetch(SUBSET, OFFICIAL)
+        except DataError as error:
+            own = "set dataset.path to a folder with cat.N.jpg and dog.N.jpg in it, as Kaggle has them"
+            raise DataError(f"{error}\n  - {own}") from None
 
     @cached_property
     def _pictures(self) -> Numbered:

@@ -109,16 +109,17 @@ def transformed(
     """[B, height, width, C] by maps as `affine` gives them, to the same shape."""
     height, width = pictures.shape[1:3]
     y, x = _centres(height, pictures)[:, None], _centres(width, pictures)
-    places, outside = [], torch.zeros((), dtype=torch.bool, device=pictures.device)
+    places = []
     for size, row in zip((height, width), maps.to(pictures.dtype)[..., None, None].unbind(1), strict=True):
         down, right, shift = row.unbind(1)
-        place = down * (height / size) * y + right * (width / size) * x + shift * (2 / size)
-        outside = outside | (place.abs() > (size - 1) / size + EDGE)
-        places.append(place)
+        # In this order all but the last sum are of lines, not of pictures.
+        places.append((down * (height / size) * y + shift * (2 / size)) + right * (width / size) * x)
     grid = torch.stack(places[::-1], -1)
-    found = F.grid_sample(pictures.permute(0, 3, 1, 2), grid, interpolation, PADDING[fill_mode], align_corners=False)
+    channels_first = pictures.permute(0, 3, 1, 2).contiguous()  # in which torch is faster, copies included
+    found = F.grid_sample(channels_first, grid, interpolation, PADDING[fill_mode], align_corners=False)
     if fill_mode == "constant":
-        found = torch.where(outside[:, None], cval, found)
+        below, beside = (at.abs() > (size - 1) / size + EDGE for size, at in zip((height, width), places, strict=True))
+        found = torch.where((below | beside)[:, None], cval, found)
     return found.permute(0, 2, 3, 1).contiguous()
 
 

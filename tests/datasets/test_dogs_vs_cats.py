@@ -89,6 +89,8 @@ def test_the_archive_is_pinned_and_not_unpacked(folder, tmp_path, cache, monkeyp
     monkeypatch.setattr(dogs_vs_cats, "SUBSET", pinned)
     monkeypatch.setattr(dogs_vs_cats, "OFFICIAL", pinned)
     assert build(source="auto").resolve_source() == "sample"
+    with pytest.raises(DataError, match=r"set dataset\.path to a folder with cat\.N\.jpg"):
+        build().load()
     monkeypatch.setenv("DLRUN_MIRROR", str(tmp_path / "mirror"))
     dataset = build(source="auto")
     assert dataset.resolve_source() == "real"
