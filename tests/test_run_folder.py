@@ -23,7 +23,7 @@ from dlrun.errors import BusyError
 from dlrun.run_folder import HEARTBEAT_SECONDS, RunFolder, all_folders
 
 SUMMARY = ["task", "signature", "status", "data_source", "seed", "metrics", "baseline", "warnings",
-           "acknowledged", "seconds", "seconds_per_epoch", "device", "parameters", "book"]  # fmt: skip
+           "acknowledged", "seconds", "seconds_per_epoch", "device", "rows", "parameters", "book"]  # fmt: skip
 """Others read these: a name here is a promise."""
 
 NEUTRAL = {"runs_dir", "rerun", "trainer.device", "trainer.eval_batch_size", "trainer.plots", "trainer.plot_smoothing",

@@ -15,7 +15,7 @@ def freeze(module: nn.Module) -> None:
     """No weight of it trains, and no statistics of a batch move: batch normalization works as in evaluation."""
     module.requires_grad_(False)
     for layer in module.modules():
-        if hasattr(layer, "frozen"):
+        if _has_statistics(layer):
             layer.frozen = True  # type: ignore[assignment]
 
 
@@ -35,8 +35,13 @@ def freeze_before(block: Network, first: str, path: str) -> None:
 def frozen(model: nn.Module) -> list[str]:
     """Names of the tensors that must stay as they are: weights that do not train, and statistics of layers frozen."""
     weights = [name for name, weight in model.named_parameters() if not weight.requires_grad]
-    layers = [(name, layer) for name, layer in model.named_modules() if getattr(layer, "frozen", False)]
+    layers = [(name, layer) for name, layer in model.named_modules() if _has_statistics(layer) and layer.frozen]
     return weights + [f"{at}.{name}".lstrip(".") for at, layer in layers for name, _ in layer.named_buffers()]
+
+
+def _has_statistics(layer: nn.Module) -> bool:
+    """Whether batches move some of its buffers. (A graph may have a layer that is called `frozen`.)"""
+    return isinstance(getattr(layer, "frozen", None), bool)
 
 
 def fingerprint(state: Mapping[str, Tensor], names: list[str]) -> str:

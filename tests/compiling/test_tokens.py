@@ -51,7 +51,7 @@ def test_a_row_is_predicted_from_its_inputs_by_name(run, capsys):
         with (only_run().artifacts / "predictions.csv").open() as file:
             return list(csv.DictReader(file))
 
-    data = question_answering.build(n=600, length=8, vocabulary=60, answers=25).load()
+    data = question_answering.build(n=600, length=8, vocabulary=60, answers=25, source="sample").load()
     assert main(["predict", *run, "rows=test", "n=1"]) == 0
     (by_row,) = predicted()
     raw = json.dumps({name: column[0].tolist() for name, column in data.test.inputs.items()})

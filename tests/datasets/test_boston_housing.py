@@ -137,7 +137,7 @@ def test_without_the_file_the_error_names_both_checksums_and_auto_takes_the_samp
         boston_housing.build().load()
     (cache / "boston_housing").mkdir(parents=True)
     (cache / "boston_housing" / file.name).write_bytes(b"something else")
-    with pytest.raises(DataError, match=f"expected sha256 {file.accepted[0]} or {file.accepted[1]}"):
+    with pytest.raises(DataError, match=f"expected sha256 {file.accepted[0]} or sha256 {file.accepted[1]}"):
         boston_housing.build().load()
     assert boston_housing.build(source="auto").load().source == "sample"
     assert len(caplog.records) == 1

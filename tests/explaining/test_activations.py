@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from _nets import CONV, PLAIN, size, subject
+from _small_nets import CONV, PLAIN, size, subject
 
 from dlrun.errors import ConfigError
 from dlrun.explaining import activations

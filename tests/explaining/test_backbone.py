@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from _nets import size
+from _small_nets import size
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from _nets import CONV, PLAIN, size, subject
+from _small_nets import CONV, PLAIN, size, subject
 from PIL import Image
 
 from dlrun.errors import ConfigError

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from _nets import CONV, PLAIN, size, subject
+from _small_nets import CONV, PLAIN, size, subject
 from test_activations import TOWERS, maps
 
 from dlrun.contracts import TargetSpec
