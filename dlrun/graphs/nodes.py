@@ -15,8 +15,9 @@ KEYS = {"inputs": str | list, "same_as": str, "trainable": bool, "trainable_from
 """What any node may say beside its layer's arguments; the last two where it is a block."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
-TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "ends", "nodes", "output_activations"}
-"""Names that the module needs for itself."""
+TAKEN = {*dir(nn.Module()), "inputs", "outputs", "targets", "ends", "nodes", "output_activations", "bottlenecks",
+         "fingerprint", "mixes_rows", "penalty", "settings", "stacked_beside"}  # fmt: skip
+"""Names that the module needs for itself, or by which it would be asked what only layers answer."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _node(
         return None
     if not NAME.fullmatch(name) or name in TAKEN:
         problems.append(
-            Problem(path, f"a layer can't be called '{name}'", "letters, digits and _ only; not a word of torch's")
+            Problem(path, f"a layer can't be called '{name}'", "letters, digits and _ only; not a word of torch's or of ours")
         )
         return None
     if name in inputs:

@@ -46,6 +46,7 @@ CASES = {
     "bad name": ("layers: {a-b: {name: dense, units: 3}, last: output}", "layers.a-b", "a layer can't be called 'a-b'", "letters, digits and _"),
     "name with a dot": ("layers: {a.b: {name: dense, units: 3}, last: output}", "layers.a.b", "a layer can't be called 'a.b'", "letters, digits and _"),
     "a word of torch's": ("layers: {forward: {name: dense, units: 3}, last: output}", "layers.forward", "a layer can't be called 'forward'", "word of torch's"),
+    "a word of another part": ("layers: {penalty: {name: dense, units: 3}, last: output}", "layers.penalty", "a layer can't be called 'penalty'", "or of ours"),
     "a word of ours": ("layers: {targets: {name: dense, units: 3}, last: output}", "layers.targets", "a layer can't be called 'targets'", ""),
     "misspelt layer": ("layers: [{name: dens, units: 3}, output]", "layers.0", "no layer is called 'dens'", "Did you mean 'dense'? `dlrun list layer` lists all"),
     "layer with a blank": ("layers: [{name: max pooling2d}, output]", "layers.0", "no layer is called 'max pooling2d'", "Did you mean 'max_pooling2d'?"),
