@@ -104,9 +104,8 @@ def _node(
         problems.append(Problem(path, f"expected a layer such as {{name: dense, units: 32}}, received {one!r}"))
         return None
     if not NAME.fullmatch(name) or name in TAKEN:
-        problems.append(
-            Problem(path, f"a layer can't be called '{name}'", "letters, digits and _ only; not a word of torch's or of ours")
-        )
+        hint = "letters, digits and _ only; not a word of torch's or of ours"
+        problems.append(Problem(path, f"a layer can't be called '{name}'", hint))
         return None
     if name in inputs:
         problems.append(Problem(path, f"'{name}' is the name of an input, too", "call the layer something else"))

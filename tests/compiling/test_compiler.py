@@ -73,7 +73,9 @@ def test_compiled_stack_is_eager_in_float64(project, made):
     assert len(made) == 1
 
 
-@pytest.mark.parametrize("words", [ALONE, FOLDS], ids=["alone", "in a stack"])
+@pytest.mark.parametrize(
+    "words", [pytest.param(ALONE, id="alone", marks=pytest.mark.slow), pytest.param(FOLDS, id="in a stack")]
+)
 def test_compiled_code_calls_our_operators(words, project, made):
     """Sums of rows of a table have no form that torch's compiler knows."""
     assert_compiled_is_eager([*WORDS, *words], made)

@@ -89,7 +89,9 @@ def test_angles_need_no_learner(levels):
     assert ((clockwise / 30).long() == rows.targets["hour"]).float().mean() > 0.998
 
 
-@pytest.mark.parametrize(("level", "strength"), [("pixels", 1), ("coordinates", 1e4), ("angles", 1e4)])
+@pytest.mark.parametrize(
+    ("level", "strength"), [pytest.param("pixels", 1, marks=pytest.mark.slow), ("coordinates", 1e4), ("angles", 1e4)]
+)
 def test_a_linear_model_reads_most_clocks(levels, level, strength):
     from sklearn.linear_model import LogisticRegression
 

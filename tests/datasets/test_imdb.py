@@ -75,6 +75,7 @@ def test_encode_works_offline_once_the_word_index_is_there(real, monkeypatch):
     assert review.offsets.tolist() == [0, 7]
 
 
+@pytest.mark.slow
 def test_the_archive_gives_what_keras_packed(real):
     parts = read_archive(fetch(imdb.LABELLED), imdb._read_word_index())
     packed = imdb._read_packed()
