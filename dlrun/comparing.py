@@ -12,11 +12,10 @@ import numpy as np
 from dlrun import registry
 from dlrun.errors import ConfigError, DataError, DlrunError, Problem
 from dlrun.finding import find_run
+from dlrun.plots import HEAD, smooth
 from dlrun.run_folder import RunFolder, all_folders
 from dlrun.runs_table import read_config, state_of
 from dlrun.summary import RISE, mean_curve
-
-HEAD = ("stage", "repeat", "fold", "epoch", "split")
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,6 @@ def read(words: Sequence[str], runs_dir: Path, every: bool) -> list[Compared]:
         Compared(f, config, _history(f), f.read_summary() or {}, label)
         for f, config, label in zip(folders.values(), configs, labels, strict=True)
     ]
-
-
-def smooth(values: np.ndarray, factor: float) -> np.ndarray:
-    """Listing 3-31: the first point as it is, then `factor` of the previous result and the rest of the point."""
-    result: list[float] = []
-    for value in values:
-        result.append(factor * result[-1] + (1 - factor) * value if result else value)
-    return np.array(result)
 
 
 def onset(curve: Curve) -> int | None:

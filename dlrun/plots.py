@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from dlrun.comparing import smooth
 from dlrun.files import writing
 
 NEAR = 0.5
@@ -26,13 +25,21 @@ def draw_history(
     dpi: int = 120,
 ) -> list[Path]:
     """One PNG per logged value, such as `loss.png`. Several splits: while all train, their mean and one standard
-    deviation around it. title: what was trained. smoothing: factor of `comparing.smooth`; what was measured then stays
+    deviation around it. title: what was trained. smoothing: factor of `smooth`; what was measured then stays
     behind it, pale. baseline: by logged value, what it is held against, as `{"value", "kind"}`; a line where it is near
     the curves. Returns the files."""
     fit = [row for row in rows if row["stage"] == "fit"]
     names = [name for name in (fit[0] if fit else {}) if name not in HEAD]
     against = baseline or {}
     return [_draw(name, fit, folder / f"{name}.png", title, smoothing, against.get(name), dpi) for name in names]
+
+
+def smooth(values: np.ndarray, factor: float) -> np.ndarray:
+    """Listing 3-31: the first point as it is, then `factor` of the previous result and the rest of the point."""
+    result: list[float] = []
+    for value in values:
+        result.append(factor * result[-1] + (1 - factor) * value if result else value)
+    return np.array(result)
 
 
 def _draw(

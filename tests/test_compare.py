@@ -17,9 +17,10 @@ from test_cli import examples
 
 from dlrun import comparing
 from dlrun.cli import main
-from dlrun.comparing import Curve, onset, smooth
+from dlrun.comparing import Curve, onset
 from dlrun.completing import candidates
 from dlrun.differing import differences
+from dlrun.plots import smooth
 from dlrun.run_folder import RunFolder
 
 
