@@ -51,6 +51,13 @@ def _placed(problem: Problem, keys: Mapping[str, str]) -> Problem:
     return replace(problem, path="architecture", message=f"{at}: {problem.message}")
 
 
+def reads_one(name: str, spec: DataSpec, problems: list[Problem]) -> None:
+    """The architecture `name` is for data with one input; others are added to `problems`."""
+    if len(spec.inputs) != 1:
+        message = f"{name} reads exactly one input, the data have {len(spec.inputs)}: {', '.join(spec.inputs)}"
+        problems.append(Problem("architecture.name", message, "choose an architecture for several inputs"))
+
+
 def per_layer(key: str, value: Any, counted: str, layers: int, problems: list[Problem]) -> list[Any]:
     """`value` once per layer that the argument `counted` lists; a list of another length is added to `problems`."""
     if not isinstance(value, list):

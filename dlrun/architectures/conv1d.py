@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from dlrun.architectures._family import family, per_layer
+from dlrun.architectures._family import family, per_layer, reads_one
 from dlrun.contracts import DataSpec
 from dlrun.errors import ConfigError, Problem
 from dlrun.layers._activations import Activation
@@ -35,9 +35,7 @@ def build(
     sizes = per_layer("kernel_size", kernel_size, "filters", len(filters), problems)
     if not filters:
         problems.append(Problem("architecture.filters", "expected the width of at least one layer, received none"))
-    if len(spec.inputs) != 1:
-        message = f"conv1d reads exactly one input, the data have {len(spec.inputs)}: {', '.join(spec.inputs)}"
-        problems.append(Problem("architecture.name", message, "choose an architecture for several inputs"))
+    reads_one("conv1d", spec, problems)
     if problems:
         raise ConfigError(problems)
 

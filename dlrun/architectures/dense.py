@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from dlrun.architectures._family import family, per_layer
+from dlrun.architectures._family import family, per_layer, reads_one
 from dlrun.contracts import DataSpec
 from dlrun.errors import ConfigError, Problem
 from dlrun.layers._activations import Activation
@@ -37,9 +37,7 @@ def build(
     problems: list[Problem] = []
     settings = {"activation": activation, "dropout": dropout, "l1": l1, "l2": l2}
     per_unit = {key: per_layer(key, value, "units", len(units), problems) for key, value in settings.items()}
-    if len(spec.inputs) != 1:
-        message = f"dense reads exactly one input, the data have {len(spec.inputs)}: {', '.join(spec.inputs)}"
-        problems.append(Problem("architecture.name", message, "choose an architecture for several inputs"))
+    reads_one("dense", spec, problems)
     if problems:
         raise ConfigError(problems)
 

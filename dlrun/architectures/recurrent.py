@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from dlrun.architectures._family import family, per_layer
+from dlrun.architectures._family import family, per_layer, reads_one
 from dlrun.contracts import DataSpec
 from dlrun.errors import ConfigError, Problem
 from dlrun.layers._cell_activations import CellActivation
@@ -41,9 +41,7 @@ def build(
     if reversed and bidirectional:
         message = "impossible with architecture.bidirectional: it reads both ways"
         problems.append(Problem("architecture.reversed", message, "set one of them to false"))
-    if len(spec.inputs) != 1:
-        message = f"recurrent reads exactly one input, the data have {len(spec.inputs)}: {', '.join(spec.inputs)}"
-        problems.append(Problem("architecture.name", message, "choose an architecture for several inputs"))
+    reads_one("recurrent", spec, problems)
     if problems:
         raise ConfigError(problems)
 

@@ -15,10 +15,15 @@ SEED = 7  # made data are the same in every run: `seed=` changes the model, not 
 SAMPLE = 200  # rows of a part of what has thousands
 
 
-def resolve(source: Source) -> Literal["real", "sample"]:
-    """These data are made by definition, there is no other real thing: `real` and `auto` are the made rows. `sample` is
-    marked as sample in every table because that is what was asked for."""
-    return "sample" if source == "sample" else "real"
+class Made:
+    """See contracts.Dataset: what all of them have."""
+
+    source: Source
+
+    def resolve_source(self) -> Literal["real", "sample"]:
+        """These data are made by definition, no other thing is real: `real` and `auto` are the made rows. `sample`
+        is marked as sample in every table because that is what was asked for."""
+        return "sample" if self.source == "sample" else "real"
 
 
 def generators() -> dict[str, np.random.Generator]:

@@ -26,7 +26,7 @@ INPUTS = {
 
 
 @dataclass
-class Clock:
+class Clock(_made.Made):
     """See contracts.Dataset. `clock`: pixels uint8 [N, 32, 32], coordinates float32 [N, 4] or angles float32 [N, 2]
     in degrees; `hour`: int64 [N], 0 for twelve to 11.
 
@@ -46,10 +46,6 @@ class Clock:
             targets={"hour": TargetSpec("multiclass", classes=12, labels=LABELS)},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ Noise = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
-class Line:
+class Line(_made.Made):
     """See contracts.Dataset. `x`: float32 [N, 1], even in -1 to 1; `y`: float32 [N]."""
 
     source: Source
@@ -35,10 +35,6 @@ class Line:
             targets={"y": TargetSpec("regression")},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

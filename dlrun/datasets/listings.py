@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ Vocabulary = Annotated[int, Field(gt=GRADES * WORDS)]
 
 
 @dataclass
-class Listings:
+class Listings(_made.Made):
     """See contracts.Dataset. `metadata`: float32 [N, 9], one-hot facts; `description`: tokens [N, length]; `photo`:
     uint8 [N, size, size, 3]; `price`: float32 [N], in €.
 
@@ -60,10 +60,6 @@ class Listings:
             targets={"price": TargetSpec("regression", unit="€", standardize="train")},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

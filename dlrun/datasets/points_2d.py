@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ Shift = Annotated[float, Field(gt=-1, lt=1)]
 
 
 @dataclass
-class Points2d:
+class Points2d(_made.Made):
     """See contracts.Dataset. `point`: float32 [N, 2], even in the square of -1 to 1; `colour`: float32 [N],
     1 is black."""
 
@@ -38,10 +38,6 @@ class Points2d:
             targets={"colour": TargetSpec("binary", classes=2, labels=LABELS)},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

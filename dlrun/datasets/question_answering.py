@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ Answers = Annotated[int, Field(ge=TOPICS**2)]
 
 
 @dataclass
-class QuestionAnswering:
+class QuestionAnswering(_made.Made):
     """See contracts.Dataset. `text` and `question`: tokens [N, length], none of them padding; `answer`: int64 [N].
 
     `Data.extras["topics"]`: by part, int64 [N, 2], the text's topic and the question's kind, where there are any.
@@ -46,10 +46,6 @@ class QuestionAnswering:
             targets={"answer": TargetSpec("multiclass", classes=self.answers)},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from dlrun.types import Count
 
 
 @dataclass
-class RandomVectors:
+class RandomVectors(_made.Made):
     """See contracts.Dataset. `x`: float32 [N, width]; `y`: float32 [N, classes]; all even in 0 to 1.
 
     The targets are weights of the classes, as many between 0 and 1 as there are, and sum to `classes` / 2 on average.
@@ -35,10 +35,6 @@ class RandomVectors:
             targets={"y": TargetSpec("multiclass", classes=self.classes, shape=(self.classes,))},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

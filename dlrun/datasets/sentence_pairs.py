@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ FARTHEST = 2  # words that a reworded sentence is shifted by
 
 
 @dataclass
-class SentencePairs:
+class SentencePairs(_made.Made):
     """See contracts.Dataset. `left` and `right`: float32 [N, length, width]; `same`: float32 [N], 1 is the same
     meaning.
 
@@ -42,10 +42,6 @@ class SentencePairs:
             targets={"same": TargetSpec("binary", classes=2, labels=LABELS)},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

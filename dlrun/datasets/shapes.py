@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ TURN = np.deg2rad(12)  # at most, either way: a square must not become a diamond
 
 
 @dataclass
-class Shapes:
+class Shapes(_made.Made):
     """See contracts.Dataset. `image`: uint8 [N, size, size, 3]; `shape`: int64 [N], about as many of each class."""
 
     source: Source
@@ -35,10 +35,6 @@ class Shapes:
             targets={"shape": TargetSpec("multiclass", classes=self.classes, labels=labels)},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Draws all pictures."""

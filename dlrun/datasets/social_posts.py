@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ Vocabulary = Annotated[int, Field(gt=(AGES + INCOMES + len(GENDERS)) * WORDS)]
 
 
 @dataclass
-class SocialPosts:
+class SocialPosts(_made.Made):
     """See contracts.Dataset. `posts`: tokens [N, length], none of them padding; `age`: float32 [N], whole years;
     `income`: int64 [N], a group; `gender`: float32 [N], 1 is male."""
 
@@ -45,10 +45,6 @@ class SocialPosts:
             },
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Makes all rows."""

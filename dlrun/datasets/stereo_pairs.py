@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ NOISE = 6.0  # deviation in each colour of each pixel, of 255, another in each c
 
 
 @dataclass
-class StereoPairs:
+class StereoPairs(_made.Made):
     """See contracts.Dataset. `left` and `right`: uint8 [N, size, size, 3]; `distance`: int64 [N].
 
     `Data.extras["disparity"]`: by part, float64 [N], how many pixels further to the right the left camera sees the
@@ -41,10 +41,6 @@ class StereoPairs:
             targets={"distance": TargetSpec("multiclass", classes=3, labels=LABELS)},
             rows={"train": self.n, "test": self.n},
         )
-
-    def resolve_source(self) -> Literal["real", "sample"]:
-        """Real, for the made data are the data; sample where that was asked for."""
-        return _made.resolve(self.source)
 
     def load(self) -> Data:
         """Draws all pictures."""

@@ -69,7 +69,8 @@ def expected(vgg):
 
 def keras(path, weights, flat=False):
     """As `save_weights` of Keras 2 wrote VGG16 without its top; flat: as Keras 1 did, and VGG16's own file has it."""
-    h5py = pytest.importorskip("h5py")
+    import h5py
+
     with h5py.File(path, "w") as file:
         layers = dict.fromkeys(name.partition(".")[0] for name in weights)
         file.attrs["layer_names"] = [layer.encode() for layer in ["input_1", *layers]]

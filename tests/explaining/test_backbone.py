@@ -89,7 +89,8 @@ def theirs():
 
 def keras(net: Theirs, path: Path) -> None:
     """Its weights as Keras saves them: kernels [height, width, in, out] and [in, out], flattened channels last."""
-    h5py = pytest.importorskip("h5py")
+    import h5py
+
     layers = {"block1_conv1": net.features[0], "block2_conv1": net.features[3], "fc1": net.classifier[0],
               "fc2": net.classifier[3], "predictions": net.classifier[6]}  # fmt: skip
     with h5py.File(path, "w") as file:
